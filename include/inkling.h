@@ -1,0 +1,382 @@
+/*
+ * inkling: train a small image classifier in seconds on a CPU, and ship it as plain C.
+ *
+ * This is the only installed header and the manual of the library.
+ *
+ * Conventions
+ *   Names       ink_noun_verb. Structs are opaque unless they are plain options or results.
+ *   Errors      What can fail returns enum ink_status and takes a struct ink_error as its last argument, which may be
+ *               NULL. On failure an output pointer is set to NULL and nothing is left half made.
+ *   Ownership   _new, _open and _load give the caller an object that the matching _free releases; _free accepts NULL.
+ *               A const pointer that is returned belongs to the object it came from.
+ *   Shapes      are written (N, H, W, C): images, rows, columns, channels, the last index running fastest.
+ *   Manners     The library never prints, exits, reads the environment or touches global state. Different objects may
+ * be used by different threads at the same time; one object by one thread at a time, except that any number of threads
+ * may share a const object. Numbers     Computation is in float (IEEE binary32). The same seed gives the same bytes for
+ * any number of threads and any instruction set; docs/design.md, "Numerics contract", says how.
+ */
+#ifndef INKLING_H
+#define INKLING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define INK_VERSION "0.1.0"
+
+/* ---- Errors ------------------------------------------------------------------------------------------------------ */
+
+/* What went wrong, in the classes that a program's exit code can carry. */
+enum ink_status {
+    INK_OK = 0,
+    INK_FAILED = 1,       /* the system: memory, reading, writing, a feature this build lacks */
+    INK_BAD_ARGUMENT = 2, /* the caller: an option, a network's text, a name */
+    INK_BAD_INPUT = 3,    /* the data: a malformed or unsuitable file */
+    INK_DIVERGED = 5,     /* training: the loss is not a finite number any more */
+    INK_STOPPED = 130     /* training: the caller's on_batch asked to stop; the trainer is whole and can go on */
+};
+
+/* A message that names file, place, found and expected, in one line without a full stop. */
+struct ink_error {
+    enum ink_status code;
+    char message[1024];
+};
+
+/* ---- The build and the machine ----------------------------------------------------------------------------------- */
+
+/* One optional part of the library: "openmp", "sha256". */
+struct ink_feature {
+    const char *name;
+    bool present;
+};
+
+/* The optional parts, ended by a row whose name is NULL. Static. */
+const struct ink_feature *ink_features(void);
+
+/* The name of the fastest kernel set that this machine can run: "portable", "avx2", "avx512" or "neon". Static. */
+const char *ink_kernels_best(void);
+
+/* The name of the i-th kernel set that this machine can run, the reference "portable" first; NULL past the last. */
+const char *ink_kernels_name(size_t i);
+
+/* The processors this process may use (affinity mask and cgroup quota counted in), at least 1. */
+size_t ink_usable_cpus(void);
+
+/* How to compute. Zero-initialised is the default everywhere: all usable processors, the fastest kernels. It changes
+ * speed alone, never a bit of a result. */
+struct ink_compute {
+    size_t threads;      /* 0: ink_usable_cpus() */
+    const char *kernels; /* NULL: ink_kernels_best() */
+};
+
+/* ---- Data sets --------------------------------------------------------------------------------------------------- */
+
+/* The shape of one image. */
+struct ink_shape {
+    size_t height, width, channels;
+};
+
+enum ink_split { INK_TRAIN, INK_TEST };
+
+struct ink_dataset;
+
+/* Zero-initialised is the default. */
+struct ink_dataset_options {
+    const char *const *search; /* folders in which a data set's NAME is looked for, ended by NULL; NULL: nowhere */
+    const char *labels;        /* the label file, when the data set is given as an image file; NULL: found beside it */
+    size_t synthetic_count;    /* images of "synthetic": 0 means 10,000 for training and 2,000 for testing */
+    uint64_t synthetic_seed;
+};
+
+/* Opens a labelled data set of uint8 images.
+ *
+ * `name_or_path` is
+ *   - "synthetic": digits drawn by the library itself, always available;
+ *   - a known name, "mnist", "fashion-mnist" or "kmnist", looked for as a folder of that name in options->search;
+ *   - a folder holding IDX files named as MNIST's are (train-images-idx3-ubyte, t10k-labels.idx1-ubyte.gz, ...);
+ *   - an IDX image file, with its label file.
+ * IDX files may be plain (mapped, not copied) or gzipped, told apart by content. INK_BAD_INPUT for a malformed file,
+ * INK_FAILED when nothing is found; the message then lists where it looked. `options` may be NULL. */
+enum ink_status ink_dataset_open(struct ink_dataset **out, const char *name_or_path, enum ink_split split,
+                                 const struct ink_dataset_options *options, struct ink_error *err);
+
+/* A data set over the caller's own memory, which must outlive it. `pixels` is (count, H, W, C), `labels` (count), each
+ * below `classes`. Class names are the decimal digits of the class. */
+enum ink_status ink_dataset_wrap(struct ink_dataset **out, const char *name, struct ink_shape shape, size_t count,
+                                 size_t classes, const uint8_t *pixels, const uint8_t *labels, struct ink_error *err);
+
+void ink_dataset_free(struct ink_dataset *data);
+
+/* The name it was opened by, for reports: "mnist", or the path. */
+const char *ink_dataset_name(const struct ink_dataset *data);
+size_t ink_dataset_count(const struct ink_dataset *data);
+struct ink_shape ink_dataset_shape(const struct ink_dataset *data);
+size_t ink_dataset_classes(const struct ink_dataset *data);
+/* The name of class `c` < classes: "7", or "Sneaker". */
+const char *ink_dataset_class_name(const struct ink_dataset *data, size_t c);
+/* Image `i` < count: (H, W, C) bytes, 0 to 255. */
+const uint8_t *ink_dataset_pixels(const struct ink_dataset *data, size_t i);
+/* The class of image `i` < count. */
+size_t ink_dataset_label(const struct ink_dataset *data, size_t i);
+/* Writes the SHA-256 of all pixels followed by all labels (a byte each) as 64 hexadecimal digits; an empty string when
+ * the build has no "sha256". Reads the whole data set. */
+void ink_dataset_sha256(const struct ink_dataset *data, char hex[65]);
+
+/* What is published about a known data set, and where: the sources of `inkling fetch`. */
+struct ink_dataset_file {
+    const char *name;   /* "train-images-idx3-ubyte" */
+    const char *sha256; /* of the decompressed content; NULL if unknown */
+};
+struct ink_dataset_source {
+    const char *name;                 /* "mnist"; NULL in the last row */
+    const char *title;                /* "MNIST handwritten digits" */
+    struct ink_dataset_file files[4]; /* training images, training labels, test images, test labels */
+    const char *mirrors[4];           /* URL prefixes to which "NAME.gz" is appended, ended by NULL */
+};
+/* The known data sets, ended by a row whose name is NULL. Static. */
+const struct ink_dataset_source *ink_dataset_sources(void);
+
+/* ---- Pictures ---------------------------------------------------------------------------------------------------- */
+
+struct ink_picture;
+
+/* Decodes one PNG (any colour type, depth or interlacing; alpha over white) or PGM/PPM (P2, P5, P3, P6) from memory,
+ * told apart by content. At most 64 megapixels. `name` is for messages. */
+enum ink_status ink_picture_decode(struct ink_picture **out, const void *bytes, size_t size, const char *name,
+                                   struct ink_error *err);
+void ink_picture_free(struct ink_picture *picture);
+struct ink_shape ink_picture_shape(const struct ink_picture *picture); /* channels 1 or 3 */
+const uint8_t *ink_picture_pixels(const struct ink_picture *picture);  /* (H, W, C) */
+
+/* Writes a PNG of 8-bit grey or RGB pixels (H, W, C), C = 1 or 3. */
+enum ink_status ink_picture_write_png(const char *path, struct ink_shape shape, const uint8_t *pixels,
+                                      struct ink_error *err);
+
+enum ink_fit {
+    INK_FIT_DIGIT, /* as MNIST was made: grey, ink bright on black, cropped, scaled into 20/28 of the side keeping its
+                      form, centred by mass */
+    INK_FIT_RAW    /* grey or colour as the shape asks, resized; nothing else */
+};
+
+/* Makes the image that a network of input `shape` expects from a picture: writes (H, W, C) bytes to `pixels`.
+ * INK_BAD_INPUT if INK_FIT_DIGIT finds no ink at all. */
+enum ink_status ink_picture_fit(const struct ink_picture *picture, enum ink_fit fit, struct ink_shape shape,
+                                uint8_t *pixels, struct ink_error *err);
+
+/* ---- Networks ---------------------------------------------------------------------------------------------------- */
+
+struct ink_net;
+
+/* A named network with the training options that suit it. */
+struct ink_preset {
+    const char *name;  /* NULL in the last row */
+    const char *spec;  /* its line of text */
+    const char *about; /* one line for --help */
+    const char *initialisation, *optimizer, *schedule;
+    float learning_rate;
+    size_t batch;
+};
+const struct ink_preset *ink_presets(void);
+
+/* Makes a network from one line of text, or a preset's name.
+ *
+ * The line is a list of layers, separated by commas:
+ *   dense N                     y = x W + b; W is (in, N). A picture is read in (H, W, C) order
+ *   conv N KxK [stride S] [pad P]
+ *                               N filters of K x K, stride 1 and no padding unless given; W is (K, K, C, N)
+ *   pool K [stride S]           largest of each K x K window, stride K unless given
+ *   avgpool K [stride S]        mean of the same
+ *   globalpool, globalavg       largest or mean over all positions
+ *   norm                        batch normalisation by channel, running statistics with momentum 0.1
+ *   dropout P                   in training, zero with probability P, the rest scaled by 1/(1-P)
+ *   sigmoid, tanh, relu, leaky [A], gelu
+ *                               activations, which may also follow dense, conv or norm without a comma
+ *   res [ ... ]                 adds the group's input to its output
+ * and may end with the loss, `cross-entropy` (the default: softmax with cross-entropy, fused) or `mse` (softmax, then
+ * half the sum of squares, as in the notebook).
+ *
+ * `initialisation` is "xavier" (default when NULL), "he" or "randn"; `seed` seeds NumPy's RandomState, from which the
+ * weights are drawn in order. A wrong line gives INK_BAD_ARGUMENT with the column and what was expected there. */
+enum ink_status ink_net_new(struct ink_net **out, struct ink_shape input, const char *spec, const char *initialisation,
+                            uint64_t seed, struct ink_error *err);
+void ink_net_free(struct ink_net *net);
+
+/* A model file is safetensors: a tensor a parameter, in (in, out) and (K, K, C, N) layout, and in its metadata all that
+ * is needed to use it. Saving writes a temporary file in the same folder, syncs and renames it. Reading believes
+ * nothing: INK_BAD_INPUT names the file, the place, what was found and what was expected. */
+enum ink_status ink_net_load(struct ink_net **out, const char *path, struct ink_error *err);
+enum ink_status ink_net_save(const struct ink_net *net, const char *path, struct ink_error *err);
+
+struct ink_shape ink_net_input(const struct ink_net *net);
+size_t ink_net_classes(const struct ink_net *net);
+size_t ink_net_parameters(const struct ink_net *net);
+/* The line of text it was made from, presets written out. */
+const char *ink_net_spec(const struct ink_net *net);
+/* Names of the classes; "0", "1", ... until a trainer or a file sets them. */
+const char *ink_net_class_name(const struct ink_net *net, size_t c);
+
+/* Metadata: free text by key. Keys used by the library: "spec", "input", "classes", "mean", "deviation", "dataset",
+ * "dataset_sha256", "seed", "options", "validation_accuracy". `i`-th pair; false past the last. */
+bool ink_net_metadata(const struct ink_net *net, size_t i, const char **key, const char **value);
+/* Sets or replaces a pair. INK_BAD_ARGUMENT for a key that the library owns. */
+enum ink_status ink_net_set_metadata(struct ink_net *net, const char *key, const char *value, struct ink_error *err);
+
+/* The i-th layer, for display; false past the last. */
+struct ink_layer_info {
+    char text[64];        /* as it stands in the line */
+    struct ink_shape out; /* (1, 1, N) after dense */
+    size_t parameters;
+    double multiply_adds; /* of one image, forward */
+};
+bool ink_net_layer(const struct ink_net *net, size_t i, struct ink_layer_info *info);
+
+/* The i-th parameter; false past the last. `data` is copied to the caller's `out` of `count` floats if out is not NULL.
+ */
+struct ink_parameter_info {
+    const char *name; /* "0.weight", "2.bias": the layer's index in the line */
+    size_t shape[4];
+    size_t rank;
+    size_t count;
+};
+bool ink_net_parameter(const struct ink_net *net, size_t i, struct ink_parameter_info *info, float *out);
+
+/* ---- Inference --------------------------------------------------------------------------------------------------- */
+
+struct ink_session;
+
+/* Working memory to run `net` on up to `max_batch` images at a time. One session is for one thread at a time; many
+ * share one const net, which must outlive them and stay unchanged. Batch normalisation is folded into the layer before
+ * it. */
+enum ink_status ink_session_new(struct ink_session **out, const struct ink_net *net, size_t max_batch,
+                                const struct ink_compute *compute, struct ink_error *err);
+void ink_session_free(struct ink_session *session);
+
+/* Runs `n` <= max_batch images. `images` is (n, H, W, C), intensities in [0, 1] (a byte divided by 255);
+ * `probabilities` is (n, classes). Never fails, never allocates. One thread. */
+void ink_session_run(struct ink_session *session, const float *images, size_t n, float *probabilities);
+/* The same for bytes. */
+void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, size_t n, float *probabilities);
+
+/* ---- Evaluation -------------------------------------------------------------------------------------------------- */
+
+struct ink_metrics {
+    size_t count, correct, classes;
+    double accuracy;                    /* correct / count */
+    double accuracy_low, accuracy_high; /* 95% interval, Wilson's score */
+    double loss;                        /* mean of the network's own loss */
+    size_t *confusion;                  /* (classes, classes): row = true class, column = answer */
+};
+
+/* Runs the network over all of `data`. INK_BAD_INPUT if shapes or classes do not fit. Free with ink_metrics_free. */
+enum ink_status ink_evaluate(const struct ink_net *net, const struct ink_dataset *data,
+                             const struct ink_compute *compute, struct ink_metrics *metrics, struct ink_error *err);
+void ink_metrics_free(struct ink_metrics *metrics);
+
+/* Precision, recall and F1 of class `c`; 0 where the denominator is 0. */
+struct ink_class_metrics {
+    size_t count;
+    double precision, recall, f1;
+};
+struct ink_class_metrics ink_metrics_class(const struct ink_metrics *metrics, size_t c);
+
+/* ---- Training ---------------------------------------------------------------------------------------------------- */
+
+struct ink_trainer;
+
+/* What on_batch is told. */
+struct ink_progress {
+    size_t epoch, epochs;  /* epoch counts from 0 */
+    size_t batch, batches; /* done in this epoch, of how many */
+    size_t images;         /* done in this epoch */
+    double loss, accuracy; /* means over the epoch so far, training images as seen, augmentation and dropout on */
+};
+
+/* Zero-initialised members mean the default in parentheses; ink_train_options_default() writes them out, taking a
+ * preset's own where it has them. */
+struct ink_train_options {
+    size_t epochs;          /* (10) */
+    size_t batch;           /* (100) the last batch of an epoch may be smaller */
+    size_t validation;      /* images held out of the training set, drawn by the seed */
+    bool keep_last;         /* keep the last epoch's weights, not the best by validation accuracy */
+    size_t patience;        /* stop after so many epochs without a better validation accuracy; 0: never */
+    const char *optimizer;  /* ("adam") sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw */
+    const char *schedule;   /* ("constant") constant, step, cosine, one-cycle, linear */
+    double learning_rate;   /* (the optimizer's) the peak of the schedule */
+    double momentum;        /* (0.9) beta1 for adam and adamw */
+    double beta2;           /* (0.999) */
+    double weight_decay;    /* 0; weights only, never biases and norms */
+    double clip;            /* 0: off; else the largest Euclidean norm of the whole gradient */
+    double warmup;          /* epochs of linear warm-up before the schedule */
+    double step_epochs;     /* (10) "step": divide the rate by 10 every so many epochs */
+    double label_smoothing; /* 0 */
+    uint64_t seed;          /* shuffling, validation, dropout, augmentation */
+    struct ink_compute compute;
+    /* Called after every batch, if set, on the thread that called ink_trainer_epoch; return false to stop there. */
+    bool (*on_batch)(void *context, const struct ink_progress *progress);
+    void *context;
+};
+
+void ink_train_options_default(struct ink_train_options *options, const char *preset_or_spec);
+
+/* The optimizers, the schedules and the initialisations, for --help: the i-th name, NULL past the last. */
+const char *ink_optimizer_name(size_t i);
+const char *ink_schedule_name(size_t i);
+const char *ink_initialisation_name(size_t i);
+
+/* Prepares to train `net` on `train`, both of which must outlive the trainer; the trainer writes the net's weights. All
+ * memory of training is taken here. INK_BAD_ARGUMENT names a wrong option; INK_BAD_INPUT, data that do not fit. */
+enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, const struct ink_dataset *train,
+                                const struct ink_train_options *options, struct ink_error *err);
+void ink_trainer_free(struct ink_trainer *trainer);
+
+struct ink_epoch_stats {
+    size_t epoch;                                /* from 0 */
+    double seconds;                              /* of training alone */
+    double loss, accuracy;                       /* over the training images as seen */
+    double validation_loss, validation_accuracy; /* NaN without validation images */
+    double learning_rate;                        /* of its last batch */
+    double images_per_second;
+    bool best; /* the best validation accuracy so far */
+};
+
+/* Trains to the end of the current epoch. INK_STOPPED if on_batch said so: call it again to go on. INK_DIVERGED names
+ * layer and step; the net then holds the weights from before that step. */
+enum ink_status ink_trainer_epoch(struct ink_trainer *trainer, struct ink_epoch_stats *stats, struct ink_error *err);
+/* True when all epochs are done or patience ran out. */
+bool ink_trainer_done(const struct ink_trainer *trainer);
+/* Ends training: the net gets the kept weights (see keep_last), its class names and its metadata. */
+enum ink_status ink_trainer_finish(struct ink_trainer *trainer, struct ink_error *err);
+
+/* The whole state of training, between batches; resuming gives the same bytes as never having stopped. Resume with a
+ * trainer newly made from a net, data set and options that are equal; INK_BAD_INPUT names the first difference. */
+enum ink_status ink_trainer_save(const struct ink_trainer *trainer, const char *path, struct ink_error *err);
+enum ink_status ink_trainer_resume(struct ink_trainer *trainer, const char *path, struct ink_error *err);
+
+/* ---- The notebook ------------------------------------------------------------------------------------------------ */
+
+/* One run of the notebook after np.random.seed(seed), in double precision. */
+struct ink_notebook {
+    size_t index; /* of the image drawn */
+    size_t label;
+    double t[10]; /* one-hot target */
+    double y[10]; /* softmax output, (1, 10) in the notebook */
+    double mean_square_error;
+    double cross_entropy_error;
+};
+
+/* `data` must have images of 784 bytes and 10 classes at most: INK_BAD_INPUT else. seed < 2^32. */
+enum ink_status ink_notebook_run(struct ink_notebook *result, const struct ink_dataset *data, uint32_t seed,
+                                 struct ink_error *err);
+/* The four lines that the notebook prints, newline after each, as NumPy prints them with precision=2, suppress=True. At
+ * most 1024 bytes with the final zero. */
+void ink_notebook_print(const struct ink_notebook *result, char text[1024]);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,36 @@
+/* Files: whole-file reading and the only way of writing, which leaves the old file or the new one, never half of one.
+ */
+#ifndef INK_BASE_FILE_H
+#define INK_BASE_FILE_H
+
+#include "inkling.h"
+
+/* A file's bytes, mapped (or, where mapping fails, read). */
+struct ink__file {
+    const unsigned char *bytes;
+    size_t size;
+    bool mapped;
+};
+
+/* Opens a regular file for reading. An empty file has size 0 and bytes not NULL. */
+enum ink_status ink__file_open(struct ink__file *file, const char *path, struct ink_error *err);
+void ink__file_close(struct ink__file *file);
+
+/* A file being written: PATH.XXXXXX.part in PATH's folder until it is committed. Write through `write`; errors are
+ * remembered and told once, by ink__writer_commit. */
+struct ink__writer {
+    int descriptor;
+    int error;              /* errno of the first failure */
+    char *path, *temporary; /* owned */
+    unsigned char *buffer;  /* owned */
+    size_t buffered;
+};
+
+enum ink_status ink__writer_open(struct ink__writer *writer, const char *path, struct ink_error *err);
+void ink__writer_write(struct ink__writer *writer, const void *bytes, size_t size);
+/* Flushes, syncs, renames over PATH and syncs the folder; on failure removes the temporary. Always releases *writer. */
+enum ink_status ink__writer_commit(struct ink__writer *writer, struct ink_error *err);
+/* Removes the temporary and releases *writer. */
+void ink__writer_abandon(struct ink__writer *writer);
+
+#endif
