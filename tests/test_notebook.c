@@ -193,6 +193,7 @@ static void unsuitable_data_are_refused(void **state)
         { { 784, 1, 1 }, 10, INK_OK, "" },
         { { 14, 14, 4 }, 1, INK_OK, "" },
         { { 28, 27, 1 }, 10, INK_BAD_INPUT, "made: images of 28 x 27 x 1, expected 784 bytes, as 28 x 28 x 1" },
+        { { 28, 29, 1 }, 10, INK_BAD_INPUT, "made: images of 28 x 29 x 1, expected 784 bytes, as 28 x 28 x 1" },
         { { 28, 28, 1 }, 11, INK_BAD_INPUT, "made: 11 classes, expected at most 10" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
