@@ -10,6 +10,8 @@
 
 #include "inkling.h"
 
+#include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 
 /* Exit codes are the values of enum ink_status, and this one. */
@@ -27,7 +29,8 @@ enum cli_kind {
 };
 
 /* One option. Its default is what the command's `defaults` hold at `offset`; the values that mean "not given" are
- * SIZE_MAX, NaN and NULL. */
+ * SIZE_MAX, CLI_NO_NUMBER and NULL. */
+#define CLI_NO_NUMBER ((double)NAN)
 struct cli_option {
     const char *name;  /* without its dashes; NULL in the last row of a table */
     const char *alias; /* a second long name, or NULL */
@@ -80,6 +83,9 @@ enum ink_status cli_fail(struct ink_error *err, enum ink_status code, const char
 /* INK_BAD_ARGUMENT, with a pointer to the command's help after the message. */
 enum ink_status cli_fail_usage(struct ink_error *err, const char *command, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* Prints `inkling: MESSAGE` on stderr, on one line whatever a file put into it; nothing if the message is empty. */
+void cli_print_error(const struct ink_error *err);
 
 /* The candidate nearest to a misspelt `word`, or NULL if none is near. `candidate(context, i)` gives the i-th word,
  * NULL past the last. */

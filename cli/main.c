@@ -1,5 +1,6 @@
 /* The program's front door: the list of commands, and what surrounds every one of them. */
 #include "options.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,6 +46,15 @@ static void print_program_help(FILE *file)
             "  NO_COLOR         no colours\n\n"
             "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input, 4 below the threshold asked for,\n"
             "5 training diverged, 130 interrupted after saving a checkpoint.\n");
+}
+
+void cli_print_error(const struct ink_error *err)
+{
+    if (err->message[0] == 0)
+        return;
+    fputs("inkling: ", stderr);
+    terminal_print_text(stderr, err->message);
+    fputc('\n', stderr);
 }
 
 static int print_version(struct ink_error *err)
@@ -139,8 +149,8 @@ int main(int argc, char **argv)
         return INK_FAILED;
     struct ink_error err = { .code = INK_OK };
     int status = dispatch(argc, argv, &err);
-    if (status != INK_OK && err.message[0] != 0)
-        fprintf(stderr, "inkling: %s\n", err.message);
+    if (status != INK_OK)
+        cli_print_error(&err);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "inkling: standard output: cannot write: %s\n", strerror(errno));
         status = status == INK_OK ? INK_FAILED : status;
