@@ -11,6 +11,8 @@ struct eval_arguments {
     bool json, confusion;
 };
 
+#define AT(member, kind) CLI_AT(struct eval_arguments, member, kind)
+
 static const char *split_name(size_t i)
 {
     static const char *const names[] = { "test", "train", NULL };
@@ -164,21 +166,9 @@ const struct command cmd_eval = {
              "recall and F1.",
     .options =
         (const struct cli_option[]){
-            { .name = "split",
-              .value = "SPLIT",
-              .kind = CLI_CHOICE,
-              .choice = split_name,
-              .offset = offsetof(struct eval_arguments, split),
-              .help = "the images to use" },
-            { .name = "confusion",
-              .kind = CLI_FLAG,
-              .offset = offsetof(struct eval_arguments, confusion),
-              .help = "print the confusion matrix too" },
-            { .name = "min-accuracy",
-              .value = "A",
-              .kind = CLI_DOUBLE,
-              .offset = offsetof(struct eval_arguments, min_accuracy),
-              .most = 1,
+            { "split", AT(split, CLI_CHOICE), .value = "SPLIT", .choice = split_name, .help = "the images to use" },
+            { "confusion", AT(confusion, CLI_FLAG), .help = "print the confusion matrix too" },
+            { "min-accuracy", AT(min_accuracy, CLI_DOUBLE), .value = "A", .most = 1,
               .help = "exit with code 4 if the accuracy, in [0, 1], is below A" },
             CLI_OPTION_JSON(struct eval_arguments, json),
             CLI_OPTION_THREADS(struct eval_arguments, threads),

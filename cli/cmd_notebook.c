@@ -6,6 +6,8 @@ struct notebook_arguments {
     const char *data;
 };
 
+#define AT(member, kind) CLI_AT(struct notebook_arguments, member, kind)
+
 static int run(const struct cli_call *call, struct ink_error *err)
 {
     const struct notebook_arguments *arguments = call->arguments;
@@ -31,17 +33,8 @@ const struct command cmd_notebook = {
              "target, the output, the mean square error and the cross-entropy as NumPy prints them.",
     .options =
         (const struct cli_option[]){
-            { .name = "seed",
-              .value = "N",
-              .kind = CLI_U64,
-              .offset = offsetof(struct notebook_arguments, seed),
-              .most = UINT32_MAX,
-              .help = "seed of NumPy's generator" },
-            { .name = "data",
-              .value = "DATA",
-              .kind = CLI_STRING,
-              .offset = offsetof(struct notebook_arguments, data),
-              .help = "data set, by name or path" },
+            { "seed", AT(seed, CLI_U64), .value = "N", .most = UINT32_MAX, .help = "seed of NumPy's generator" },
+            { "data", AT(data, CLI_STRING), .value = "DATA", .help = "data set, by name or path" },
             { .name = NULL },
         },
     .examples =

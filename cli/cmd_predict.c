@@ -16,6 +16,8 @@ struct predict_arguments {
     bool raw, json, show;
 };
 
+#define AT(member, kind) CLI_AT(struct predict_arguments, member, kind)
+
 /* What is needed for each picture, made once. */
 struct predictor {
     const struct predict_arguments *arguments;
@@ -266,26 +268,12 @@ const struct command cmd_predict = {
              "scaled into 20 x 20, centred by mass. On a terminal the result is drawn, as the model sees it.",
     .options =
         (const struct cli_option[]){
-            { .name = "top",
-              .value = "N",
-              .kind = CLI_SIZE,
-              .offset = offsetof(struct predict_arguments, top),
-              .least = 1,
-              .most = 1000,
+            { "top", AT(top, CLI_SIZE), .value = "N", .least = 1, .most = 1000,
               .help = "classes to list, the most probable first" },
-            { .name = "raw",
-              .kind = CLI_FLAG,
-              .offset = offsetof(struct predict_arguments, raw),
-              .help = "resize the picture, and change nothing else" },
-            { .name = "show",
-              .kind = CLI_FLAG,
-              .offset = offsetof(struct predict_arguments, show),
-              .help = "draw what the model sees even where stdout is no terminal" },
+            { "raw", AT(raw, CLI_FLAG), .help = "resize the picture, and change nothing else" },
+            { "show", AT(show, CLI_FLAG), .help = "draw what the model sees even where stdout is no terminal" },
             CLI_OPTION_COLOUR(struct predict_arguments, colour),
-            { .name = "json",
-              .kind = CLI_FLAG,
-              .offset = offsetof(struct predict_arguments, json),
-              .help = "print a JSON object for each picture, one a line" },
+            { "json", AT(json, CLI_FLAG), .help = "print a JSON object for each picture, one a line" },
             { .name = NULL },
         },
     .examples = (const char *const[]){ "inkling predict digits.safetensors photo.png",

@@ -101,6 +101,12 @@ static enum ink_status open_part(struct part *part, const char *name, enum ink_s
     return INK_OK;
 }
 
+/* Images of class `c`; a split may know fewer classes than the other. */
+static size_t class_count(const struct part *part, size_t c)
+{
+    return c < ink_dataset_classes(part->data) ? part->counts[c] : 0;
+}
+
 /* The `nth` image of class `c`, or `blank` if there are fewer. */
 static const uint8_t *find_image(const struct ink_dataset *data, size_t c, size_t nth, const uint8_t *blank)
 {
@@ -148,7 +154,7 @@ static void print_counts(const char *name, const struct part *parts, size_t coun
     for (size_t c = 0; c < ink_dataset_classes(data); c++) {
         printf("\n  %-20s", ink_dataset_class_name(data, c));
         for (size_t i = 0; i < count; i++)
-            printf("  %8s", terminal_number(number, parts[i].counts[c]));
+            printf("  %8s", terminal_number(number, class_count(&parts[i], c)));
     }
     printf("\n  %-20s", "total");
     for (size_t i = 0; i < count; i++)
@@ -167,7 +173,7 @@ static json_t *dataset_json(const char *name, const struct part *parts, size_t c
         char sha256[65];
         ink_dataset_sha256(parts[i].data, sha256);
         for (size_t c = 0; c < classes; c++)
-            json_array_append_new(counts, json_integer((json_int_t)parts[i].counts[c]));
+            json_array_append_new(counts, json_integer((json_int_t)class_count(&parts[i], c)));
         json_object_set_new(splits, parts[i].name,
                             json_pack("{s:I, s:s, s:o}", "count", (json_int_t)ink_dataset_count(parts[i].data),
                                       "sha256", sha256, "class_counts", counts));
@@ -211,14 +217,17 @@ static enum ink_status show_dataset(const struct cli_call *call, struct ink_erro
 {
     const struct show_arguments *arguments = call->arguments;
     const char *const name = call->operands[0];
-    struct stat info;
     struct part parts[2] = { { .name = NULL } };
     size_t count = 1;
     enum ink_status status = open_part(&parts[0], name, INK_TRAIN, err);
-    /* A file is one set of images; a folder or a name has test images beside them, or should have. */
-    if (status == INK_OK && (stat(name, &info) != 0 || !S_ISREG(info.st_mode))) {
+    if (status == INK_OK && cli_has_splits(name)) {
         status = open_part(&parts[1], name, INK_TEST, err);
-        count = 2;
+        if (status == INK_OK)
+            count = 2;
+        else if (status == INK_FAILED) {
+            cli_print_error(err);
+            status = INK_OK;
+        }
     }
     if (status == INK_OK && arguments->json) {
         status = cli_print_json(dataset_json(name, parts, count), stdout, err);
@@ -226,7 +235,7 @@ static enum ink_status show_dataset(const struct cli_call *call, struct ink_erro
         print_counts(name, parts, count);
         status = print_contact_sheet(parts[0].data, terminal_has_colour(stdout, arguments->colour), err);
     }
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < 2; i++) {
         free(parts[i].counts);
         ink_dataset_free(parts[i].data);
     }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* The variable's value; NULL if it is unset or empty. */
 static const char *variable(const char *name)
@@ -43,14 +44,6 @@ const char **cli_data_folders(struct ink_error *err)
     return list;
 }
 
-static bool is_fetchable(const char *name)
-{
-    for (const struct ink_dataset_source *source = ink_dataset_sources(); source->name != NULL; source++)
-        if (strcmp(source->name, name) == 0)
-            return true;
-    return false;
-}
-
 enum ink_status cli_open_dataset(struct ink_dataset **out, const char *name_or_path, enum ink_split split,
                                  struct ink_error *err)
 {
@@ -60,12 +53,14 @@ enum ink_status cli_open_dataset(struct ink_dataset **out, const char *name_or_p
         return INK_FAILED;
     const struct ink_dataset_options options = { .search = folders };
     const enum ink_status status = ink_dataset_open(out, name_or_path, split, &options, err);
-    if (status == INK_FAILED && is_fetchable(name_or_path)) {
-        const struct ink_error why = *err;
-        cli_fail(err, status, "%.800s; 'inkling fetch %s' downloads it", why.message, name_or_path);
-    }
     free(folders);
     return status;
+}
+
+bool cli_has_splits(const char *name_or_path)
+{
+    struct stat info;
+    return stat(name_or_path, &info) != 0 || !S_ISREG(info.st_mode);
 }
 
 static const char *kernels_name(const void *context, size_t i)

@@ -128,14 +128,15 @@ static bool is_unset(const struct cli_option *option, const void *arguments)
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
 
-static enum ink_status fail_number(const struct cli_option *option, const char *text, const char *what,
-                                   struct ink_error *err)
+static enum ink_status fail_number(const struct cli_option *option, const char *text, struct ink_error *err)
 {
-    char most[32] = "";
+    char limits[80];
+    const int digits = option->kind == CLI_DOUBLE ? 6 : 17; /* significant ones: whole numbers in full */
+    const int used = snprintf(limits, sizeof limits, "from %.*g", digits, option->least);
     if (option->most > 0)
-        snprintf(most, sizeof most, " to %.15g", option->most);
-    return cli_fail(err, INK_BAD_ARGUMENT, "--%s: found '%s', expected %s from %.15g%s", option->name, text, what,
-                    option->least, most);
+        snprintf(limits + used, sizeof limits - (size_t)used, " to %.*g", digits, option->most);
+    return cli_fail(err, INK_BAD_ARGUMENT, "--%s: found '%s', expected a %snumber %s", option->name, text,
+                    option->kind == CLI_DOUBLE ? "" : "whole ", limits);
 }
 
 static bool in_range(const struct cli_option *option, double value)
@@ -151,7 +152,7 @@ static enum ink_status read_whole(uint64_t *value, const struct cli_option *opti
     *value = strtoull(text, NULL, 10);
     const bool digits = text[0] != 0 && text[strspn(text, "0123456789")] == 0;
     if (!digits || errno != 0 || *value > limit || !in_range(option, (double)*value))
-        return fail_number(option, text, "a whole number", err);
+        return fail_number(option, text, err);
     return INK_OK;
 }
 
@@ -163,7 +164,7 @@ static enum ink_status read_double(double *value, const struct cli_option *optio
     *value = strtod(text, &end);
     const bool decimal = text[0] != 0 && text[strspn(text, "0123456789.eE+-")] == 0 && *end == 0;
     if (!decimal || !isfinite(*value) || !in_range(option, *value))
-        return fail_number(option, text, "a number", err);
+        return fail_number(option, text, err);
     return INK_OK;
 }
 

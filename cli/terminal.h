@@ -18,8 +18,9 @@ bool terminal_has_colour(FILE *file, const char *choice);
 /* The row of --color (a const char *, "auto") in a command's table. */
 #define CLI_OPTION_COLOUR(type, member)                                                                                \
     {                                                                                                                  \
-        .name = "color", .value = "WHEN", .kind = CLI_CHOICE, .offset = offsetof(type, member),                        \
-        .choice = terminal_colour_choice, .help = "draw pictures in 24-bit colour half blocks, not in characters"      \
+        "color", CLI_AT(type, member, CLI_CHOICE),                                                                     \
+            .value = "WHEN", .choice = terminal_colour_choice,                                                         \
+            .help = "draw pictures in 24-bit colour half blocks, not in characters"                                    \
     }
 
 /* Draws `count` pictures side by side, each (H, W, C) and reduced `shrink` times both ways, a column apart: as half
