@@ -114,7 +114,7 @@ static enum ink_status check_writable(const char *path, struct ink_error *err)
 {
     struct stat info;
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
-        return cli_fail(err, INK_FAILED, "%s: found a %s, expected the name of a file to write", path,
+        return cli_fail(err, INK_BAD_ARGUMENT, "%s: found a %s, expected the name of a file to write", path,
                         S_ISDIR(info.st_mode) ? "folder" : "device");
     const size_t size = strlen(path) + sizeof ".XXXXXX";
     char *const trial = malloc(size);
@@ -361,9 +361,10 @@ static void print_networks(FILE *file)
         cli_print_wrapped(file, text, 14);
     }
     fprintf(file, "\nA network of your own is a line of layers, separated by commas:\n"
-                  "  dense N, conv N KxK [stride S] [pad P], pool K, avgpool K, globalpool, globalavg,\n"
-                  "  norm, dropout P, res [ ... ], and after any of them sigmoid, tanh, relu, leaky, gelu;\n"
-                  "  its last word may be the loss, cross-entropy or mse.\n");
+                  "  dense N, conv N KxK [stride S] [pad P], pool K, avgpool K, globalpool,\n"
+                  "  globalavg, norm, dropout P, res [ ... ]; after dense, conv or norm may follow\n"
+                  "  sigmoid, tanh, relu, leaky or gelu, without a comma; the last word may be the\n"
+                  "  loss, cross-entropy or mse.\n");
 }
 
 const struct command cmd_train = {

@@ -37,15 +37,17 @@ static void print_program_help(FILE *file)
                   "Commands:\n");
     for (size_t i = 0; commands[i] != NULL; i++)
         fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(file,
-            "\n'inkling COMMAND --help' tells a command's options, 'inkling --version' what this build can do.\n\n"
-            "Environment:\n"
-            "  INKLING_DATA     folder of data sets; then ./data, $XDG_DATA_HOME/inkling\n"
-            "                   (or ~/.local/share/inkling) and /usr/share/datasets are searched\n"
-            "  INKLING_KERNELS  kernel set to use: portable, avx2, avx512, neon; the same bits with any\n"
-            "  NO_COLOR         no colours\n\n"
-            "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input, 4 below the threshold asked for,\n"
-            "5 training diverged, 130 interrupted after saving a checkpoint.\n");
+    fprintf(file, "\n'inkling COMMAND --help' tells the options of a command, 'inkling --version'\n"
+                  "what this build can do.\n\n"
+                  "Environment:\n"
+                  "  INKLING_DATA     where data sets are; looked for there, in ./data, in\n"
+                  "                   $XDG_DATA_HOME/inkling or ~/.local/share/inkling, and in\n"
+                  "                   /usr/share/datasets\n"
+                  "  INKLING_KERNELS  kernels to use: portable, avx2, avx512, neon; results are the\n"
+                  "                   same bits with any of them\n"
+                  "  NO_COLOR         no colours\n\n"
+                  "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input, 4 below a threshold\n"
+                  "that was asked for, 5 training diverged, 130 interrupted, checkpoint saved.\n");
 }
 
 void cli_print_error(const struct ink_error *err)

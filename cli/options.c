@@ -308,7 +308,8 @@ void cli_print_wrapped(FILE *file, const char *text, size_t column)
     const size_t indent = column;
     bool first = true;
     while (*text != 0) {
-        const size_t length = strcspn(text, " ");
+        /* A remark in brackets stays on one line. */
+        const size_t length = *text == '[' ? strcspn(text, "]") + (strchr(text, ']') != NULL) : strcspn(text, " ");
         if (!first && column + 1 + length > LINE_WIDTH) {
             fprintf(file, "\n%*s", (int)indent, "");
             column = indent;
@@ -366,11 +367,15 @@ static void print_option(FILE *file, const struct cli_option *option, const void
 
 void cli_print_help(FILE *file, const struct command *command)
 {
-    fprintf(file, "Usage: inkling %s%s%s [options]\n\n", command->name, command->operands != NULL ? " " : "",
+    const struct cli_option *option = NULL;
+    fprintf(file, "Usage: inkling %s%s%s", command->name, command->operands != NULL ? " " : "",
             command->operands != NULL ? command->operands : "");
+    for (size_t i = 0; (option = option_at(command, i)) != NULL; i++)
+        if (option->required)
+            fprintf(file, " --%s %s", option->name, option->value);
+    fprintf(file, " [options]\n\n");
     cli_print_wrapped(file, command->about != NULL ? command->about : command->summary, 0);
     fprintf(file, "\nOptions:\n");
-    const struct cli_option *option = NULL;
     for (size_t i = 0; (option = option_at(command, i)) != NULL; i++)
         print_option(file, option, command->defaults);
     if (command->more_help != NULL)

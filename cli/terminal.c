@@ -61,15 +61,23 @@ static struct rgb pixel_at(const uint8_t *pixels, struct ink_shape shape, size_t
     return (struct rgb){ (unsigned)(sums[0] / count), (unsigned)(sums[1] / count), (unsigned)(sums[2] / count) };
 }
 
-static void print_cell(FILE *file, struct rgb upper, struct rgb lower, bool colour)
+/* A character of two pixels, one above the other; NULL for `left` at the start of a line. */
+struct cell {
+    struct rgb upper, lower;
+};
+
+static void print_cell(FILE *file, const struct cell *cell, const struct cell *left, bool colour)
 {
     static const char ramp[] = " .:-=+*#%@";
-    const unsigned sum = upper.red + upper.green + upper.blue + lower.red + lower.green + lower.blue;
-    if (colour)
-        fprintf(file, "\x1b[38;2;%u;%u;%u;48;2;%u;%u;%um" UPPER_HALF_BLOCK, upper.red, upper.green, upper.blue,
-                lower.red, lower.green, lower.blue);
-    else
+    const struct rgb u = cell->upper, l = cell->lower;
+    if (!colour) {
+        const unsigned sum = u.red + u.green + u.blue + l.red + l.green + l.blue;
         fputc(ramp[sum * (sizeof ramp - 1) / (6 * 256)], file);
+        return;
+    }
+    if (left == NULL || memcmp(cell, left, sizeof *cell) != 0)
+        fprintf(file, "\x1b[38;2;%u;%u;%u;48;2;%u;%u;%um", u.red, u.green, u.blue, l.red, l.green, l.blue);
+    fputs(UPPER_HALF_BLOCK, file);
 }
 
 size_t terminal_picture_width(struct ink_shape shape, size_t shrink)
@@ -84,9 +92,12 @@ void terminal_print_pictures(FILE *file, const uint8_t *const *pictures, size_t 
     for (size_t row = 0; row < height; row += 2) {
         for (size_t i = 0; i < count; i++) {
             fputs(i > 0 ? " " : "", file);
-            for (size_t column = 0; column < width; column++)
-                print_cell(file, pixel_at(pictures[i], shape, shrink, row, column),
-                           pixel_at(pictures[i], shape, shrink, row + 1, column), colour);
+            struct cell cell, left;
+            for (size_t column = 0; column < width; column++, left = cell) {
+                cell = (struct cell){ pixel_at(pictures[i], shape, shrink, row, column),
+                                      pixel_at(pictures[i], shape, shrink, row + 1, column) };
+                print_cell(file, &cell, column > 0 ? &left : NULL, colour);
+            }
             fputs(colour ? "\x1b[0m" : "", file);
         }
         fputc('\n', file);
