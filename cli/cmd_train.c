@@ -431,8 +431,7 @@ const struct command cmd_train = {
         },
     .examples = (const char *const[]){ "inkling train mnist -o digits.safetensors",
                                        "inkling train mnist -o digits.safetensors --net lenet --epochs 5 --seed 1",
-                                       "inkling train ./my-idx-files -o mine.safetensors --net \"dense 64 relu, "
-                                       "dense 10\"",
+                                       "inkling train ./idx -o mine.safetensors --net \"dense 64 relu, dense 10\"",
                                        NULL },
     .defaults = &(const struct train_arguments){ .net = "notebook",
                                                  .epochs = 10,

@@ -108,7 +108,7 @@ def test_output_errors():
 
 def test_end_of_options():
     with folder() as work:
-        check_run(run("show", "--", "--help", cwd=work), 1, "--help: no data set")
+        check_run(run("show", "--", "--help", cwd=work), 1, "inkling: --help: ")
         check_run(run("show", "--json", "--", "synthetic", cwd=work), 0, '"synthetic"')
 
 
