@@ -48,7 +48,7 @@ struct ink_error {
 
 /* ---- The build and the machine ----------------------------------------------------------------------------------- */
 
-/* One optional part of the library: "openmp", "sha256". */
+/* One optional part of the library: "sha256". */
 struct ink_feature {
     const char *name;
     bool present;

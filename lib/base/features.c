@@ -4,11 +4,6 @@
 const struct ink_feature *ink_features(void)
 {
     static const struct ink_feature features[] = {
-#ifdef _OPENMP
-        { "openmp", true },
-#else
-        { "openmp", false },
-#endif
 #ifdef INK_SHA256
         { "sha256", true },
 #else

@@ -157,7 +157,7 @@ static void each_chunk(struct ink__worker *worker, segment_fn *run, size_t s)
     const size_t count = worker->batch->count;
     const struct ink__range mine = ink__share(worker->team, INK__GROUPS);
     for (size_t g = mine.begin; g < mine.end; g++) {
-        const struct ink__range group = ink__share((struct ink__team){ g, INK__GROUPS }, count);
+        const struct ink__range group = ink__share((struct ink__team){ g, INK__GROUPS, NULL }, count);
         worker->group = g;
         worker->group_starts = true;
         size_t first = group.begin;
@@ -244,7 +244,7 @@ static bool all_finite(const float *values, size_t count)
 /* Where a batch's values were kept they are looked at; where not, the samples go forward once more. */
 size_t ink__plan_diagnose(struct ink__plan *plan, const struct ink__batch *batch)
 {
-    struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch, .team = { 0, 1 } };
+    struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch, .team = { 0, 1, NULL } };
     size_t guilty = plan->layer_count;
     for (size_t first = 0; first < batch->count; first += INK__CHUNK) {
         const size_t n = batch->count - first < INK__CHUNK ? batch->count - first : INK__CHUNK;

@@ -49,7 +49,7 @@ static void infer(void *context, struct ink__team team)
     ink__plan_infer(a->plan, team, &a->batch, a->probabilities);
 }
 
-void ink__count_answers(struct ink__plan *plan, const struct ink_dataset *data, const uint32_t *index, size_t count,
+void ink__count_answers(struct ink__plan *plan, struct ink__pool *pool, const struct ink_dataset *data, const uint32_t *index, size_t count,
                         float *probabilities, struct ink_metrics *metrics)
 {
     const size_t classes = plan->net->classes;
@@ -58,7 +58,7 @@ void ink__count_answers(struct ink__plan *plan, const struct ink_dataset *data, 
     for (; a.from < count; a.from += INK__EVALUATION_BATCH) {
         const size_t left = count - a.from;
         a.batch.count = left < INK__EVALUATION_BATCH ? left : INK__EVALUATION_BATCH;
-        ink__parallel(plan->threads, infer, &a);
+        ink__pool_run(pool, infer, &a);
         for (size_t i = 0; i < a.batch.count; i++) {
             const float *p = probabilities + i * classes;
             const size_t label = ink_dataset_label(data, image_number(&a, i));
@@ -87,6 +87,7 @@ enum ink_status ink_evaluate(const struct ink_net *net, const struct ink_dataset
                              const struct ink_compute *compute, struct ink_metrics *metrics, struct ink_error *err)
 {
     struct ink__plan *plan = NULL;
+    struct ink__pool *pool = NULL;
     float *probabilities = NULL;
     *metrics = (struct ink_metrics){ .count = ink_dataset_count(data), .classes = net->classes };
     enum ink_status status = ink__check_data(net, data, err);
@@ -94,19 +95,21 @@ enum ink_status ink_evaluate(const struct ink_net *net, const struct ink_dataset
         status = ink__plan_new(&plan, net, INK__EVALUATION_BATCH, false, ink__dataset_density(data), compute, err);
     if (status != INK_OK)
         return status;
+    pool = ink__pool_new(plan->threads);
     probabilities = ink__array(INK__EVALUATION_BATCH * net->classes, sizeof *probabilities);
     metrics->confusion = ink__array(net->classes * net->classes, sizeof *metrics->confusion);
-    if (probabilities == NULL || metrics->confusion == NULL) {
+    if (pool == NULL || probabilities == NULL || metrics->confusion == NULL) {
         ink_metrics_free(metrics);
         status = ink__fail_memory(err);
         goto out;
     }
-    ink__count_answers(plan, data, NULL, metrics->count, probabilities, metrics);
+    ink__count_answers(plan, pool, data, NULL, metrics->count, probabilities, metrics);
     metrics->accuracy = (double)metrics->correct / (double)metrics->count;
     metrics->loss /= (double)metrics->count;
     wilson(metrics);
 out:
     free(probabilities);
+    ink__pool_free(pool);
     ink__plan_free(plan);
     return status;
 }

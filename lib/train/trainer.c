@@ -186,6 +186,11 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
         status = ink__plan_new(&t->evaluation, net, INK__EVALUATION_BATCH, false, density, &t->options.compute, err);
     if (status != INK_OK)
         goto fail;
+    t->pool = ink__pool_new(t->plan->threads);
+    if (t->pool == NULL) {
+        status = ink__fail_memory(err);
+        goto fail;
+    }
     describe(t);
     ink_dataset_sha256(train, t->data_sha256);
     *out = t;
@@ -199,6 +204,7 @@ void ink_trainer_free(struct ink_trainer *t)
 {
     if (t == NULL)
         return;
+    ink__pool_free(t->pool);
     ink__plan_free(t->plan);
     ink__plan_free(t->evaluation);
     free(t->chosen);
@@ -356,7 +362,7 @@ static enum ink_status train_batch(struct ink_trainer *t, struct ink_error *err)
     const double power1 = t->power1 * t->options.momentum, power2 = t->power2 * t->options.beta2;
     gather_batch(t);
     t->update = ink__update_of(t->optimizer, &t->options, rate, power1, power2);
-    ink__parallel(t->plan->threads, step, t);
+    ink__pool_run(t->pool, step, t);
     const double loss = ink__plan_loss(t->plan);
     if (!isfinite(loss))
         return diverged(t, err);
@@ -382,7 +388,7 @@ static void validate(struct ink_trainer *t, struct ink_epoch_stats *stats)
 {
     struct ink_metrics metrics = { 0 };
     ink__plan_load(t->evaluation, t->net->weights);
-    ink__count_answers(t->evaluation, t->data, t->chosen + t->count, t->validation_count, t->probabilities, &metrics);
+    ink__count_answers(t->evaluation, t->pool, t->data, t->chosen + t->count, t->validation_count, t->probabilities, &metrics);
     stats->validation_accuracy = (double)metrics.correct / (double)t->validation_count;
     stats->validation_loss = metrics.loss / (double)t->validation_count;
     if (stats->validation_accuracy > t->best_accuracy) {

@@ -15,6 +15,7 @@ struct ink_trainer {
     char described[512]; /* the options that decide the result, as text */
     char data_sha256[65];
 
+    struct ink__pool *pool;
     struct ink__plan *plan;       /* of training */
     struct ink__plan *evaluation; /* of validation; NULL without validation images */
 
