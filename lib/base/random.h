@@ -19,7 +19,8 @@ struct ink__numpy_random {
     double gauss;
 };
 
-/* np.random.RandomState(seed). A seed of more than 32 bits seeds by array, as NumPy does with a large integer. */
+/* np.random.RandomState(seed). NumPy takes no integer beyond 32 bits; a larger seed is its RandomState([low, high]),
+ * the two halves of 32 bits. */
 void ink__numpy_seed(struct ink__numpy_random *random, uint64_t seed);
 /* 32 random bits. */
 uint32_t ink__numpy_next(struct ink__numpy_random *random);
