@@ -10,6 +10,8 @@
 
 #include "inkling.h"
 
+#include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 
 /* Exit codes are the values of enum ink_status, and this one. */
@@ -27,7 +29,8 @@ enum cli_kind {
 };
 
 /* One option. Its default is what the command's `defaults` hold at `offset`; the values that mean "not given" are
- * SIZE_MAX, NaN and NULL. */
+ * SIZE_MAX, CLI_NO_NUMBER and NULL. */
+#define CLI_NO_NUMBER ((double)NAN)
 struct cli_option {
     const char *name;  /* without its dashes; NULL in the last row of a table */
     const char *alias; /* a second long name, or NULL */
@@ -81,6 +84,9 @@ enum ink_status cli_fail(struct ink_error *err, enum ink_status code, const char
 enum ink_status cli_fail_usage(struct ink_error *err, const char *command, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* Prints `inkling: MESSAGE` on stderr, on one line whatever a file put into it; nothing if the message is empty. */
+void cli_print_error(const struct ink_error *err);
+
 /* The candidate nearest to a misspelt `word`, or NULL if none is near. `candidate(context, i)` gives the i-th word,
  * NULL past the last. */
 const char *cli_nearest(const char *word, const char *(*candidate)(const void *context, size_t i), const void *context);
@@ -94,19 +100,25 @@ const char **cli_data_folders(struct ink_error *err);
 enum ink_status cli_open_dataset(struct ink_dataset **out, const char *name_or_path, enum ink_split split,
                                  struct ink_error *err);
 
+/* Whether it has a test split beside the training split: a name and a folder have, an image file is one set. */
+bool cli_has_splits(const char *name_or_path);
+
 /* How to compute: --threads, and the kernel set from $INKLING_KERNELS, which must be one that this machine runs. */
 enum ink_status cli_compute(struct ink_compute *compute, size_t threads, struct ink_error *err);
 
-/* The rows of --threads (a size_t) and --json (a bool) in a command's table. */
+/* The part of an option's row that says what it is and where its value goes. */
+#define CLI_AT(type, member, kind_) .kind = kind_, .offset = offsetof(type, member)
+
+/* The rows that several commands have: --threads (a size_t) and --json (a bool). */
 #define CLI_OPTION_THREADS(type, member)                                                                               \
     {                                                                                                                  \
-        .name = "threads", .value = "N", .kind = CLI_SIZE, .offset = offsetof(type, member), .most = 1024,             \
-        .help = "threads to use, 0 for all processors; changes the speed, never a result"                              \
+        "threads", CLI_AT(type, member, CLI_SIZE),                                                                     \
+            .value = "N", .most = 1024,                                                                                \
+            .help = "threads to use, 0 for all processors; changes the speed, never a result"                          \
     }
 #define CLI_OPTION_JSON(type, member)                                                                                  \
     {                                                                                                                  \
-        .name = "json", .kind = CLI_FLAG, .offset = offsetof(type, member),                                            \
-        .help = "print one JSON object instead of text"                                                                \
+        "json", CLI_AT(type, member, CLI_FLAG), .help = "print one JSON object instead of text"                        \
     }
 
 #endif

@@ -1,5 +1,6 @@
 /* The program's front door: the list of commands, and what surrounds every one of them. */
 #include "options.h"
+#include "terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,15 +37,26 @@ static void print_program_help(FILE *file)
                   "Commands:\n");
     for (size_t i = 0; commands[i] != NULL; i++)
         fprintf(file, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(file,
-            "\n'inkling COMMAND --help' tells a command's options, 'inkling --version' what this build can do.\n\n"
-            "Environment:\n"
-            "  INKLING_DATA     folder of data sets; then ./data, $XDG_DATA_HOME/inkling\n"
-            "                   (or ~/.local/share/inkling) and /usr/share/datasets are searched\n"
-            "  INKLING_KERNELS  kernel set to use: portable, avx2, avx512, neon; the same bits with any\n"
-            "  NO_COLOR         no colours\n\n"
-            "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input, 4 below the threshold asked for,\n"
-            "5 training diverged, 130 interrupted after saving a checkpoint.\n");
+    fprintf(file, "\n'inkling COMMAND --help' tells the options of a command, 'inkling --version'\n"
+                  "what this build can do.\n\n"
+                  "Environment:\n"
+                  "  INKLING_DATA     where data sets are; looked for there, in ./data, in\n"
+                  "                   $XDG_DATA_HOME/inkling or ~/.local/share/inkling, and in\n"
+                  "                   /usr/share/datasets\n"
+                  "  INKLING_KERNELS  kernels to use: portable, avx2, avx512, neon; results are the\n"
+                  "                   same bits with any of them\n"
+                  "  NO_COLOR         no colours\n\n"
+                  "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 bad input, 4 below a threshold\n"
+                  "that was asked for, 5 training diverged, 130 interrupted, checkpoint saved.\n");
+}
+
+void cli_print_error(const struct ink_error *err)
+{
+    if (err->message[0] == 0)
+        return;
+    fputs("inkling: ", stderr);
+    terminal_print_text(stderr, err->message);
+    fputc('\n', stderr);
 }
 
 static int print_version(struct ink_error *err)
@@ -139,8 +151,8 @@ int main(int argc, char **argv)
         return INK_FAILED;
     struct ink_error err = { .code = INK_OK };
     int status = dispatch(argc, argv, &err);
-    if (status != INK_OK && err.message[0] != 0)
-        fprintf(stderr, "inkling: %s\n", err.message);
+    if (status != INK_OK)
+        cli_print_error(&err);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "inkling: standard output: cannot write: %s\n", strerror(errno));
         status = status == INK_OK ? INK_FAILED : status;

@@ -128,14 +128,15 @@ static bool is_unset(const struct cli_option *option, const void *arguments)
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
 
-static enum ink_status fail_number(const struct cli_option *option, const char *text, const char *what,
-                                   struct ink_error *err)
+static enum ink_status fail_number(const struct cli_option *option, const char *text, struct ink_error *err)
 {
-    char most[32] = "";
+    char limits[80];
+    const int digits = option->kind == CLI_DOUBLE ? 6 : 17; /* significant ones: whole numbers in full */
+    const int used = snprintf(limits, sizeof limits, "from %.*g", digits, option->least);
     if (option->most > 0)
-        snprintf(most, sizeof most, " to %.15g", option->most);
-    return cli_fail(err, INK_BAD_ARGUMENT, "--%s: found '%s', expected %s from %.15g%s", option->name, text, what,
-                    option->least, most);
+        snprintf(limits + used, sizeof limits - (size_t)used, " to %.*g", digits, option->most);
+    return cli_fail(err, INK_BAD_ARGUMENT, "--%s: found '%s', expected a %snumber %s", option->name, text,
+                    option->kind == CLI_DOUBLE ? "" : "whole ", limits);
 }
 
 static bool in_range(const struct cli_option *option, double value)
@@ -151,7 +152,7 @@ static enum ink_status read_whole(uint64_t *value, const struct cli_option *opti
     *value = strtoull(text, NULL, 10);
     const bool digits = text[0] != 0 && text[strspn(text, "0123456789")] == 0;
     if (!digits || errno != 0 || *value > limit || !in_range(option, (double)*value))
-        return fail_number(option, text, "a whole number", err);
+        return fail_number(option, text, err);
     return INK_OK;
 }
 
@@ -163,7 +164,7 @@ static enum ink_status read_double(double *value, const struct cli_option *optio
     *value = strtod(text, &end);
     const bool decimal = text[0] != 0 && text[strspn(text, "0123456789.eE+-")] == 0 && *end == 0;
     if (!decimal || !isfinite(*value) || !in_range(option, *value))
-        return fail_number(option, text, "a number", err);
+        return fail_number(option, text, err);
     return INK_OK;
 }
 
@@ -307,7 +308,8 @@ void cli_print_wrapped(FILE *file, const char *text, size_t column)
     const size_t indent = column;
     bool first = true;
     while (*text != 0) {
-        const size_t length = strcspn(text, " ");
+        /* A remark in brackets stays on one line. */
+        const size_t length = *text == '[' ? strcspn(text, "]") + (strchr(text, ']') != NULL) : strcspn(text, " ");
         if (!first && column + 1 + length > LINE_WIDTH) {
             fprintf(file, "\n%*s", (int)indent, "");
             column = indent;
@@ -365,11 +367,15 @@ static void print_option(FILE *file, const struct cli_option *option, const void
 
 void cli_print_help(FILE *file, const struct command *command)
 {
-    fprintf(file, "Usage: inkling %s%s%s [options]\n\n", command->name, command->operands != NULL ? " " : "",
+    const struct cli_option *option = NULL;
+    fprintf(file, "Usage: inkling %s%s%s", command->name, command->operands != NULL ? " " : "",
             command->operands != NULL ? command->operands : "");
+    for (size_t i = 0; (option = option_at(command, i)) != NULL; i++)
+        if (option->required)
+            fprintf(file, " --%s %s", option->name, option->value);
+    fprintf(file, " [options]\n\n");
     cli_print_wrapped(file, command->about != NULL ? command->about : command->summary, 0);
     fprintf(file, "\nOptions:\n");
-    const struct cli_option *option = NULL;
     for (size_t i = 0; (option = option_at(command, i)) != NULL; i++)
         print_option(file, option, command->defaults);
     if (command->more_help != NULL)
