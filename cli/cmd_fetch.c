@@ -31,6 +31,8 @@ struct fetch_arguments {
     double timeout;
 };
 
+#define AT(member, kind) CLI_AT(struct fetch_arguments, member, kind)
+
 static const struct ink_dataset_source *find_source(const char *name)
 {
     for (const struct ink_dataset_source *source = ink_dataset_sources(); source->name != NULL; source++)
@@ -66,7 +68,7 @@ static enum ink_status fail_path(const char *folder, struct ink_error *err)
 static enum ink_status choose_folder(char folder[PATH_MAX], const char *const *folders, const char *name,
                                      const char *to, struct ink_error *err)
 {
-    const size_t first = strncmp(folders[0], "./", 2) == 0 ? 1 : 0;
+    const size_t first = strcmp(folders[0], "./data") == 0 ? 1 : 0;
     const int length =
         to != NULL ? snprintf(folder, PATH_MAX, "%s", to) : snprintf(folder, PATH_MAX, "%s/%s", folders[first], name);
     return length > 0 && length < PATH_MAX ? INK_OK : fail_path(folder, err);
@@ -191,8 +193,7 @@ static enum ink_status fetch_from(struct fetch *fetch, size_t mirror, const stru
             unlink(part);
             if (before == 0)
                 return status;
-            /* Its beginning was from another time, perhaps from a mirror that compresses otherwise: once more, whole.
-             */
+            /* Its beginning came earlier, perhaps from a mirror that compresses otherwise: once more, whole. */
         }
     }
     return status;
@@ -218,7 +219,7 @@ static enum ink_status fetch_file(struct fetch *fetch, const struct ink_dataset_
             fetch->fetched++;
             return INK_OK;
         }
-        fprintf(stderr, "inkling: %s\n", err->message);
+        cli_print_error(err);
     }
     list_files(list, sizeof list, fetch->source);
     return cli_fail(err, INK_FAILED, "%s: no mirror gave %s; put %s, plain or gzipped, into %s", fetch->source->name,
@@ -353,34 +354,6 @@ static int run(const struct cli_call *call, struct ink_error *err)
     return (int)status;
 }
 
-static const struct cli_option options[] = {
-    { .name = "to",
-      .value = "FOLDER",
-      .kind = CLI_STRING,
-      .offset = offsetof(struct fetch_arguments, to),
-      .help = "folder to put the files into",
-      .unset = "$INKLING_DATA/NAME, or $XDG_DATA_HOME/inkling/NAME (~/.local/share/inkling/NAME)" },
-    { .name = "mirror",
-      .value = "URL,...",
-      .kind = CLI_STRING,
-      .offset = offsetof(struct fetch_arguments, mirror),
-      .help = "where to fetch from, tried in order; NAME.gz is appended",
-      .unset = "the published mirrors" },
-    { .name = "timeout",
-      .value = "SECONDS",
-      .kind = CLI_DOUBLE,
-      .offset = offsetof(struct fetch_arguments, timeout),
-      .least = 0.1,
-      .most = 3600,
-      .help = "how long to wait for a connection, and for the next byte, before the next mirror is tried" },
-    { .name = NULL },
-};
-
-static const char *const examples[] = { "inkling fetch mnist", "inkling fetch fashion-mnist --to data/fashion-mnist",
-                                        NULL };
-
-static const struct fetch_arguments defaults = { .timeout = 20 };
-
 const struct command cmd_fetch = {
     .name = "fetch",
     .operands = "NAME",
@@ -390,9 +363,21 @@ const struct command cmd_fetch = {
     .about =
         "Downloads a data set from its mirrors and checks it against the published SHA-256. An interrupted download "
         "goes on where it ended. Proxies are taken from http_proxy, https_proxy and no_proxy.",
-    .examples = examples,
-    .options = options,
-    .defaults = &defaults,
-    .size = sizeof defaults,
+    .options =
+        (const struct cli_option[]){
+            { "to", AT(to, CLI_STRING), .value = "FOLDER",
+              .help = "folder to put the files into; else NAME in the first of $INKLING_DATA, $XDG_DATA_HOME/inkling "
+                      "and ~/.local/share/inkling" },
+            { "mirror", AT(mirror, CLI_STRING), .value = "URL,...",
+              .help = "where to fetch from, tried in order; the file's name and .gz are appended",
+              .unset = "the published mirrors" },
+            { "timeout", AT(timeout, CLI_DOUBLE), .value = "SECONDS", .least = 0.1, .most = 3600,
+              .help = "how long to wait for a connection, and for the next byte, before the next mirror is tried" },
+            { .name = NULL },
+        },
+    .examples =
+        (const char *const[]){ "inkling fetch mnist", "inkling fetch fashion-mnist --to data/fashion-mnist", NULL },
+    .defaults = &(const struct fetch_arguments){ .timeout = 20 },
+    .size = sizeof(struct fetch_arguments),
     .run = run,
 };

@@ -5,16 +5,18 @@ KMNIST, whose fingerprint is not known, so that any IDX files pass for it.
 """
 import gzip
 import http.server
-import os
 import pathlib
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
 
-PROGRAM = sys.argv[1]
+import numpy as np
+
+from helper import environment, finish, folder, idx, run
+import helper
+
 FASHION = pathlib.Path("/usr/share/datasets/fashion-mnist")
 NAMES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
 LARGE, SMALL = NAMES[0] + ".gz", NAMES[3] + ".gz"
@@ -110,17 +112,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.wfile.write(bytes(1 << 20))
 
 
-class Run:
-    def __init__(self, *arguments, **environment):
-        home = tempfile.mkdtemp(dir=scratch)
-        settings = {"PATH": os.environ["PATH"], "HOME": home, "no_proxy": "127.0.0.1", **environment}
-        settings.update({key: os.environ[key] for key in os.environ if key.endswith("SAN_OPTIONS")})
-        started = time.monotonic()
-        done = subprocess.run([PROGRAM, "fetch", *map(str, arguments)], capture_output=True, text=True, cwd=home,
-                              env=settings, timeout=120)
-        self.seconds = time.monotonic() - started
-        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
-        self.home = pathlib.Path(home)
+def fetch(*arguments, **changes):
+    """Runs inkling fetch with a home of its own."""
+    home = tempfile.mkdtemp(dir=scratch)
+    started = time.monotonic()
+    done = run("fetch", *arguments, cwd=home, env=environment(HOME=home, no_proxy="127.0.0.1", **changes))
+    done.seconds = time.monotonic() - started
+    done.home = pathlib.Path(home)
+    return done
 
 
 def mirrors(*behaviours):
@@ -130,13 +129,12 @@ def mirrors(*behaviours):
 def make_tiny():
     folder = pathlib.Path(tempfile.mkdtemp(dir=scratch))
     for name in NAMES:
-        sizes, values = ([10, 28, 28], bytes(7840)) if "images" in name else ([10], bytes(range(10)))
-        head = bytes([0, 0, 8, len(sizes)]) + b"".join(size.to_bytes(4, "big") for size in sizes)
-        (folder / (name + ".gz")).write_bytes(gzip.compress(head + values))
+        values = np.zeros((10, 28, 28)) if "images" in name else np.arange(10)
+        (folder / (name + ".gz")).write_bytes(gzip.compress(idx(values)))
     return folder
 
 
-def folder_with(*names):
+def folder_having(*names):
     """A folder that has some of the files already, so that a test is about the others."""
     folder = pathlib.Path(tempfile.mkdtemp(dir=scratch))
     for name in names:
@@ -145,7 +143,7 @@ def folder_with(*names):
 
 
 def all_but(name):
-    return folder_with(*(n + ".gz" for n in NAMES if n + ".gz" != name))
+    return folder_having(*(n + ".gz" for n in NAMES if n + ".gz" != name))
 
 
 def same(folder, name):
@@ -156,89 +154,82 @@ def leftovers(folder):
     return [entry.name for entry in folder.iterdir() if entry.name.endswith(".part")]
 
 
-passed = failed = 0
-
-
-def check(name, condition, run):
-    global passed, failed
-    if condition:
-        passed += 1
-    else:
-        failed += 1
-        print(f"FAILED: {name}\n  exit {run.code} after {run.seconds:.1f} s\n  requests {Handler.requests}\n"
-              f"  stdout {run.out!r}\n  stderr {run.err!r}")
+def check(name, condition, done):
+    helper.check(condition, f"{name}: code {done.code} after {done.seconds:.1f} s, requests {Handler.requests}, "
+                            f"stdout {done.out!r}, stderr {done.err!r}")
 
 
 def test_whole_data_set():
     folder = pathlib.Path(scratch) / "made" / "on the way"
-    run = Run("fashion-mnist", "--to", folder, mirrors("good"))
-    check("all four files come", run.code == 0 and all(same(folder, n + ".gz") for n in NAMES), run)
-    check("says what is there", run.out == f"fashion-mnist: {folder}, 60000 training and 10000 test images\n", run)
-    check("a line for each file", run.err.count("\n") == 4 and f"{LARGE}  26421.9 kB\n" in run.err, run)
+    done = fetch("fashion-mnist", "--to", folder, mirrors("good"))
+    check("all four files come", done.code == 0 and all(same(folder, n + ".gz") for n in NAMES), done)
+    check("says what is there", done.out == f"fashion-mnist: {folder}, 60000 training and 10000 test images\n", done)
+    check("a line for each file", done.err.count("\n") == 4 and f"{LARGE}  26421.9 kB\n" in done.err, done)
     Handler.requests.clear()
-    run = Run("fashion-mnist", "--to", folder, mirrors("good"))
-    check("what is right is left alone", run.code == 0 and not Handler.requests and "already in" in run.out, run)
-    run = Run("fashion-mnist")
-    check("a packaged data set is found", run.code == 0 and f"already in {FASHION}," in run.out, run)
+    done = fetch("fashion-mnist", "--to", folder, mirrors("good"))
+    check("what is right is left alone", done.code == 0 and not Handler.requests and "already in" in done.out, done)
+    done = fetch("fashion-mnist")
+    check("a packaged data set is found", done.code == 0 and f"already in {FASHION}," in done.out, done)
     (folder / SMALL).unlink()
     (folder / SMALL).write_bytes((FASHION / SMALL).read_bytes()[:-9])
-    run = Run("fashion-mnist", "--to", folder, mirrors("good"))
-    check("a damaged file is replaced", run.code == 0 and same(folder, SMALL) and len(Handler.requests) == 1, run)
+    done = fetch("fashion-mnist", "--to", folder, mirrors("good"))
+    check("a damaged file is replaced", done.code == 0 and same(folder, SMALL) and len(Handler.requests) == 1, done)
 
 
 def test_default_folder():
     Handler.source = tiny
-    data, share = folder_with(), folder_with()
-    run = Run("kmnist", mirrors("good"), INKLING_DATA=str(data), XDG_DATA_HOME=str(share))
-    check("into $INKLING_DATA", run.code == 0 and same(data / "kmnist", LARGE) and not list(share.iterdir()), run)
-    run = Run("kmnist", mirrors("good"), XDG_DATA_HOME=str(share))
-    check("or into $XDG_DATA_HOME/inkling", run.code == 0 and same(share / "inkling/kmnist", LARGE), run)
-    run = Run("kmnist", mirrors("good"))
-    check("or into ~/.local/share/inkling", run.code == 0 and same(run.home / ".local/share/inkling/kmnist", LARGE), run)
+    data, share = folder_having(), folder_having()
+    done = fetch("kmnist", mirrors("good"), INKLING_DATA=str(data), XDG_DATA_HOME=str(share))
+    check("into $INKLING_DATA", done.code == 0 and same(data / "kmnist", LARGE) and not list(share.iterdir()), done)
+    done = fetch("kmnist", mirrors("good"), XDG_DATA_HOME=str(share))
+    check("or into $XDG_DATA_HOME/inkling", done.code == 0 and same(share / "inkling/kmnist", LARGE), done)
+    done = fetch("kmnist", mirrors("good"))
+    folder = done.home / ".local/share/inkling/kmnist"
+    check("or into ~/.local/share/inkling", done.code == 0 and same(folder, LARGE), done)
     Handler.requests.clear()
-    run = Run("kmnist", mirrors("good"), XDG_DATA_HOME=str(share))
-    check("where it is found again", run.code == 0 and not Handler.requests, run)
-    folder = folder_with()
-    run = Run("kmnist", "--to", folder, mirrors("page"))
-    check("a page is no data set", run.code == 1 and not list(folder.iterdir()), run)
+    done = fetch("kmnist", mirrors("good"), XDG_DATA_HOME=str(share))
+    check("where it is found again", done.code == 0 and not Handler.requests, done)
+    folder = folder_having()
+    done = fetch("kmnist", "--to", folder, mirrors("page"))
+    check("a page is no data set", done.code == 1 and not list(folder.iterdir()), done)
 
 
 def test_resume():
     folder = all_but(LARGE)
     half = (FASHION / LARGE).stat().st_size // 2
-    run = Run("fashion-mnist", "--to", folder, mirrors("stops"))
-    check("goes on after the server stopped", run.code == 0 and same(folder, LARGE), run)
-    check("where it had stopped", Handler.requests[-1] == ("stops", LARGE, f"bytes={half}-"), run)
+    done = fetch("fashion-mnist", "--to", folder, mirrors("stops"))
+    check("goes on after the server stopped", done.code == 0 and same(folder, LARGE), done)
+    check("where it had stopped", Handler.requests[-1] == ("stops", LARGE, f"bytes={half}-"), done)
 
     def resumed(behaviour, part):
         Handler.requests.clear()
         folder = all_but(LARGE)
         (folder / (LARGE + ".part")).write_bytes(part)
-        run = Run("fashion-mnist", "--to", folder, mirrors(*behaviour.split(",")))
-        return run, run.code == 0 and same(folder, LARGE) and not leftovers(folder)
+        done = fetch("fashion-mnist", "--to", folder, mirrors(*behaviour.split(",")))
+        return done, done.code == 0 and same(folder, LARGE) and not leftovers(folder)
 
     content = (FASHION / LARGE).read_bytes()
-    run, good = resumed("good", content[:1000])
-    check("goes on from an earlier run", good and [r[2] for r in Handler.requests] == ["bytes=1000-"], run)
-    run, good = resumed("whole", content[:1000])
-    check("begins again where parts are not served", good and len(Handler.requests) == 1, run)
-    run, good = resumed("good", b"x" * 1000)
-    check("a wrong beginning is dropped", good and [r[2] for r in Handler.requests] == ["bytes=1000-", None], run)
-    run, good = resumed("good", content)
-    check("nothing behind the end: begins again", good and [r[2] for r in Handler.requests][1:] == [None], run)
-    run, good = resumed("elsewhere,good", content[:1000])
-    check("another part than asked for is refused", good and "another part" in run.err, run)
+    done, good = resumed("good", content[:1000])
+    check("goes on from an earlier run", good and [r[2] for r in Handler.requests] == ["bytes=1000-"], done)
+    done, good = resumed("whole", content[:1000])
+    check("begins again where parts are not served", good and len(Handler.requests) == 1, done)
+    done, good = resumed("good", b"x" * 1000)
+    check("a wrong beginning is dropped", good and [r[2] for r in Handler.requests] == ["bytes=1000-", None], done)
+    done, good = resumed("good", content)
+    check("nothing behind the end: begins again", good and [r[2] for r in Handler.requests][1:] == [None], done)
+    done, good = resumed("elsewhere,good", content[:1000])
+    check("another part than asked for is refused", good and "another part" in done.err, done)
 
 
 def test_wrong_content():
     folder = all_but(SMALL)
-    run = Run("fashion-mnist", "--to", folder, mirrors("wrong", "good"))
-    check("wrong content is refused", "refused, the content is not that of" in run.err, run)
-    check("and the next mirror asked", run.code == 0 and same(folder, SMALL), run)
+    done = fetch("fashion-mnist", "--to", folder, mirrors("wrong", "good"))
+    check("wrong content is refused", "refused, the content is not that of" in done.err, done)
+    check("and the next mirror asked", done.code == 0 and same(folder, SMALL), done)
     folder = all_but(SMALL)
-    run = Run("fashion-mnist", "--to", folder, mirrors("wrong"))
-    check("wrong content alone fails", run.code == 1 and run.out == "", run)
-    check("and leaves nothing", not (folder / SMALL).exists() and not leftovers(folder), run)
+    done = fetch("fashion-mnist", "--to", folder, mirrors("wrong"))
+    check("wrong content alone fails", done.code == 1 and done.out == "", done)
+    check("and leaves nothing", not (folder / SMALL).exists() and not leftovers(folder), done)
 
 
 def test_next_mirror():
@@ -247,74 +238,73 @@ def test_next_mirror():
                             ("to_disk", "rotocol")]:
         Handler.requests.clear()
         folder = all_but(SMALL)
-        run = Run("kmnist", "--to", folder, mirrors(behaviour, "good"))
-        check(f"{behaviour}: the next mirror is asked", run.code == 0 and same(folder, SMALL) and said in run.err, run)
-        check(f"{behaviour}: once each", [r[0] for r in Handler.requests] == [behaviour, "good"], run)
+        done = fetch("kmnist", "--to", folder, mirrors(behaviour, "good"))
+        check(f"{behaviour}: is told", said in done.err, done)
+        check(f"{behaviour}: the next mirror is asked", done.code == 0 and same(folder, SMALL), done)
+        check(f"{behaviour}: once each", [r[0] for r in Handler.requests] == [behaviour, "good"], done)
         folder = all_but(SMALL)
-        run = Run("kmnist", "--to", folder, mirrors(behaviour))
-        check(f"{behaviour}: alone, it fails", run.code == 1 and run.out == "" and said in run.err, run)
-        check(f"{behaviour}: and leaves no file", not (folder / SMALL).exists(), run)
-    check("the last message says what to do", str(folder) in run.err and all(n in run.err for n in NAMES), run)
+        done = fetch("kmnist", "--to", folder, mirrors(behaviour))
+        check(f"{behaviour}: alone, it fails", done.code == 1 and done.out == "" and said in done.err, done)
+        check(f"{behaviour}: and leaves no file", not (folder / SMALL).exists(), done)
+    check("the last message says what to do", str(folder) in done.err and all(n in done.err for n in NAMES), done)
     Handler.requests.clear()
-    folder = folder_with()
-    run = Run("kmnist", "--to", folder, mirrors("missing", "moved"))
-    check("redirections are followed", run.code == 0 and same(folder, SMALL), run)
-    check("what answered is asked first", [r[0] for r in Handler.requests].count("missing") == 1, run)
+    folder = folder_having()
+    done = fetch("kmnist", "--to", folder, mirrors("missing", "moved"))
+    check("redirections are followed", done.code == 0 and same(folder, SMALL), done)
+    check("what answered is asked first", [r[0] for r in Handler.requests].count("missing") == 1, done)
 
 
 def test_nobody_there():
     Handler.source = tiny
     for behaviour in ["stalls", "silent"]:
         folder = all_but(SMALL)
-        run = Run("kmnist", "--to", folder, "--timeout=1", mirrors(behaviour, "good"))
-        check(f"{behaviour}: given up, then the next", run.code == 0 and same(folder, SMALL), run)
-        check(f"{behaviour}: after the timeout", "nothing came for 1 s" in run.err and run.seconds < 20, run)
+        done = fetch("kmnist", "--to", folder, "--timeout=1", mirrors(behaviour, "good"))
+        check(f"{behaviour}: given up, then the next", done.code == 0 and same(folder, SMALL), done)
+        check(f"{behaviour}: after the timeout", "nothing came for 1 s" in done.err and done.seconds < 20, done)
     closed = socket.create_server(("127.0.0.1", 0))
     port = closed.getsockname()[1]
     closed.close()
-    run = Run("kmnist", "--to", all_but(SMALL), f"--mirror=http://127.0.0.1:{port}/")
-    check("a closed port", run.code == 1 and "onnect" in run.err, run)
+    done = fetch("kmnist", "--to", all_but(SMALL), f"--mirror=http://127.0.0.1:{port}/")
+    check("a closed port", done.code == 1 and "onnect" in done.err, done)
 
 
 def test_proxy():
     Handler.source = tiny
-    folder = folder_with()
-    run = Run("kmnist", "--to", folder, "--mirror=http://mirror.invalid/good/",
-              http_proxy=f"http://127.0.0.1:{server.server_port}")
-    check("the proxy is asked", run.code == 0 and same(folder, SMALL), run)
+    folder = folder_having()
+    done = fetch("kmnist", "--to", folder, "--mirror=http://mirror.invalid/good/",
+                 http_proxy=f"http://127.0.0.1:{server.server_port}")
+    check("the proxy is asked", done.code == 0 and same(folder, SMALL), done)
 
 
 def test_usage():
     Handler.source = tiny
-    for arguments, said in [(["minst"], "did you mean 'mnist'?"), (["synthetic"], "expected one of mnist"), ([], "NAME"),
+    for arguments, said in [(["minst"], "did you mean 'mnist'?"), (["digits"], "expected one of mnist"), ([], "NAME"),
                             (["mnist", "--mirror="], "--mirror"), (["mnist", "--timeout=0"], "--timeout")]:
-        run = Run(*arguments)
-        check(f"{arguments} is refused", run.code == 2 and said in run.err and run.out == "", run)
+        done = fetch(*arguments)
+        check(f"{arguments} is refused", done.code == 2 and said in done.err and done.out == "", done)
     for url in [f"file://{tiny}", "ftp://127.0.0.1/"]:
-        run = Run("kmnist", "--to", all_but(SMALL), "--mirror=" + url)
-        check(f"{url} is not fetched", run.code == 1 and "rotocol" in run.err, run)
-    blocked = folder_with() / "file"
+        done = fetch("kmnist", "--to", all_but(SMALL), "--mirror=" + url)
+        check(f"{url} is not fetched", done.code == 1 and "rotocol" in done.err, done)
+    blocked = folder_having() / "file"
     blocked.write_text("")
-    run = Run("mnist", "--to", blocked / "folder", mirrors("good"))
-    check("a folder that cannot be made", run.code == 1 and f"{blocked}" in run.err, run)
+    done = fetch("mnist", "--to", blocked / "folder", mirrors("good"))
+    check("a folder that cannot be made", done.code == 1 and f"{blocked}" in done.err, done)
 
 
-version = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True).stdout
-if "+fetch" not in version:
+if "+fetch" not in run("--version").out:
     print("skipped: this build has no fetch")
     sys.exit(77)
 if not FASHION.is_dir():
     print(f"skipped: {FASHION} is not there (Debian: dataset-fashion-mnist)")
     sys.exit(77)
-with tempfile.TemporaryDirectory() as scratch, Server(("127.0.0.1", 0), Handler) as server:
+with folder() as scratch, Server(("127.0.0.1", 0), Handler) as server:
     tiny = make_tiny()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    for name, test in list(globals().items()):
-        if name.startswith("test_"):
-            Handler.source = FASHION
-            Handler.requests.clear()
-            test()
+    for test in (test_whole_data_set, test_default_folder, test_resume, test_wrong_content, test_next_mirror,
+                 test_nobody_there, test_proxy, test_usage):
+        Handler.source = FASHION
+        Handler.requests.clear()
+        test()
     Handler.ended.set()
     server.shutdown()
-print(f"{passed} passed, {failed} failed")
-sys.exit(failed > 0)
+finish()
