@@ -1,0 +1,260 @@
+/* Running a plan: samples through the layers, forward and back. */
+#include <math.h>
+#include <string.h>
+
+#include "nn/plan.h"
+
+/* ---- Input ------------------------------------------------------------------------------------------------------- */
+
+/* Row `row` of x from the non-zero ones of `count` bytes; eight at a time, since most words are all zero. */
+static void sparse_row(struct ink__sparse *x, size_t row, const uint8_t *bytes, const float *byte_value)
+{
+    uint16_t *index = x->index + row * x->stride, *block = x->block + row * (x->blocks + 1);
+    float *value = x->value + row * x->stride;
+    size_t filled = 0;
+    for (size_t b = 0; b < x->blocks; b++) {
+        const size_t begin = b * INK__SPARSE_BLOCK;
+        const size_t end = begin + INK__SPARSE_BLOCK < x->stride ? begin + INK__SPARSE_BLOCK : x->stride;
+        block[b] = (uint16_t)filled;
+        for (size_t i = begin; i < end; i += 8) {
+            const size_t width = end - i < 8 ? end - i : 8;
+            uint64_t word = 0;
+            memcpy(&word, bytes + i, width);
+            if (word == 0)
+                continue;
+            for (size_t k = 0; k < width; k++) {
+                index[filled] = (uint16_t)(i + k);
+                value[filled] = byte_value[bytes[i + k]];
+                filled += bytes[i + k] != 0;
+            }
+        }
+    }
+    block[x->blocks] = (uint16_t)filled;
+}
+
+/* The same from `count` floats: intensities, of which zero is zero to the layer too. */
+static void sparse_row_of_floats(struct ink__sparse *x, size_t row, const float *from, float scale)
+{
+    uint16_t *index = x->index + row * x->stride, *block = x->block + row * (x->blocks + 1);
+    float *value = x->value + row * x->stride;
+    size_t filled = 0;
+    for (size_t i = 0; i < x->stride; i++) {
+        if (i % INK__SPARSE_BLOCK == 0)
+            block[i / INK__SPARSE_BLOCK] = (uint16_t)filled;
+        index[filled] = (uint16_t)i;
+        value[filled] = from[i] * scale;
+        filled += from[i] != 0.0f;
+    }
+    block[x->blocks] = (uint16_t)filled;
+}
+
+static void load_input(const struct ink__worker *worker, size_t first, size_t n)
+{
+    struct ink__plan *plan = worker->plan;
+    const struct ink__batch *batch = worker->batch;
+    const size_t size = plan->value[0].size, channels = plan->net->input.channels;
+    float *x = plan->sparse_input ? NULL : ink__at(&plan->value[0], worker->team.thread, first);
+    for (size_t s = 0; s < n; s++) {
+        if (batch->floats != NULL) {
+            const float *from = batch->floats + (first + s) * size;
+            if (plan->sparse_input) {
+                sparse_row_of_floats(&plan->sparse, first + s, from, plan->input_scale[0]);
+                continue;
+            }
+            for (size_t i = 0; i < size; i++)
+                x[s * size + i] = (from[i] - plan->net->mean[i % channels]) * plan->input_scale[i % channels];
+            continue;
+        }
+        const uint8_t *bytes = batch->image(batch->context, first + s, plan->bytes + worker->team.thread * size);
+        if (plan->sparse_input)
+            sparse_row(&plan->sparse, first + s, bytes, plan->byte_value);
+        else
+            worker->kernels->from_bytes(bytes, size, channels, plan->net->mean, plan->input_scale, x + s * size);
+    }
+}
+
+/* ---- One layer, one chunk ---------------------------------------------------------------------------------------- */
+
+static struct ink__io io_of(const struct ink__worker *worker, size_t i, size_t first, size_t n)
+{
+    const struct ink__plan *plan = worker->plan;
+    const struct ink__layer *layer = &plan->layers[i];
+    const size_t thread = worker->team.thread;
+    struct ink__io io = { .first = first, .n = n, .y = ink__at(&plan->value[i + 1], thread, first) };
+    if (i > 0 || !plan->sparse_input)
+        io.x = ink__at(&plan->value[i], thread, first);
+    if (plan->training) {
+        io.dy = ink__at(&plan->slope[i + 1], thread, first);
+        io.dx = plan->work[i].need_dx ? ink__at(&plan->slope[i], thread, first) : NULL;
+    }
+    if (layer->kind == INK__CLOSE)
+        io.partner = ink__at(&plan->value[layer->partner], thread, first);
+    else if (layer->kind == INK__OPEN && plan->training)
+        io.partner = ink__at(&plan->slope[layer->partner + 1], thread, first);
+    return io;
+}
+
+static const struct ink__layer_type *type_of(const struct ink__plan *plan, size_t i)
+{
+    return ink__layer_types[plan->layers[i].kind];
+}
+
+static void forward(const struct ink__worker *worker, size_t begin, size_t end, size_t first, size_t n)
+{
+    for (size_t i = begin; i < end; i++) {
+        const struct ink__io io = io_of(worker, i, first, n);
+        if (!worker->plan->work[i].skip)
+            type_of(worker->plan, i)->forward(&worker->plan->work[i], worker, &io);
+    }
+}
+
+/* Layer i backward: a norm only measures here, and gives its gradient once all have measured. */
+static void backward(const struct ink__worker *worker, size_t i, size_t first, size_t n)
+{
+    const struct ink__layer_type *type = type_of(worker->plan, i);
+    const struct ink__io io = io_of(worker, i, first, n);
+    (type->measure_back != NULL ? type->measure_back : type->backward)(&worker->plan->work[i], worker, &io);
+}
+
+/* ---- A training step --------------------------------------------------------------------------------------------- */
+
+/* Segment s of one chunk: forward, and what the next norm wants measured; the last segment also turns round. */
+static void forward_segment(struct ink__worker *worker, size_t s, size_t first, size_t n)
+{
+    struct ink__plan *plan = worker->plan;
+    const size_t begin = plan->segment[s], end = plan->segment[s + 1];
+    if (s == 0)
+        load_input(worker, first, n);
+    forward(worker, begin, end, first, n);
+    if (s + 1 < plan->segments) {
+        const struct ink__io io = io_of(worker, end, first, n);
+        type_of(plan, end)->measure(&plan->work[end], worker, &io);
+        return;
+    }
+    ink__loss_step(worker, first, n, ink__at(&plan->value[end], worker->team.thread, first),
+                   ink__at(&plan->slope[end], worker->team.thread, first));
+    for (size_t i = end; i-- > begin;)
+        backward(worker, i, first, n);
+}
+
+/* The norm behind segment s gives its gradient, then the layers of the segment. */
+static void backward_segment(struct ink__worker *worker, size_t s, size_t first, size_t n)
+{
+    struct ink__plan *plan = worker->plan;
+    const size_t begin = plan->segment[s], end = plan->segment[s + 1];
+    const struct ink__io io = io_of(worker, end, first, n);
+    type_of(plan, end)->backward(&plan->work[end], worker, &io);
+    for (size_t i = end; i-- > begin;)
+        backward(worker, i, first, n);
+}
+
+typedef void segment_fn(struct ink__worker *worker, size_t s, size_t first, size_t n);
+
+/* Segment s over the groups of this thread, chunk by chunk. A group without samples is run too: its sums become zero.
+ */
+static void each_chunk(struct ink__worker *worker, segment_fn *run, size_t s)
+{
+    const size_t count = worker->batch->count;
+    const struct ink__range mine = ink__share(worker->team, INK__GROUPS);
+    for (size_t g = mine.begin; g < mine.end; g++) {
+        const struct ink__range group = ink__share((struct ink__team){ g, INK__GROUPS }, count);
+        worker->group = g;
+        worker->group_starts = true;
+        size_t first = group.begin;
+        do {
+            const size_t left = group.end - first;
+            const size_t n = left < INK__CHUNK ? left : INK__CHUNK;
+            run(worker, s, first, n);
+            worker->group_starts = false;
+            first += n;
+        } while (first < group.end);
+    }
+}
+
+void ink__plan_step(struct ink__plan *plan, struct ink__team team, const struct ink__batch *batch)
+{
+    struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch, .team = team };
+    const struct ink__range mine = ink__share(team, INK__GROUPS);
+    if (team.thread == 0)
+        plan->count = batch->count; /* read behind the first barrier */
+    for (size_t g = mine.begin; g < mine.end; g++) {
+        plan->group_loss[g] = 0.0;
+        plan->group_correct[g] = 0;
+    }
+    for (size_t s = 0; s < plan->segments; s++) {
+        const size_t norm = plan->segment[s];
+        if (s > 0) {
+            ink__barrier(team);
+            type_of(plan, norm)->ready(&plan->work[norm], &worker);
+        }
+        each_chunk(&worker, forward_segment, s);
+    }
+    for (size_t s = plan->segments - 1; s-- > 0;) {
+        const size_t norm = plan->segment[s + 1];
+        ink__barrier(team);
+        type_of(plan, norm)->ready_back(&plan->work[norm], &worker);
+        each_chunk(&worker, backward_segment, s);
+    }
+    ink__barrier(team);
+}
+
+double ink__plan_loss(const struct ink__plan *plan)
+{
+    double sum = 0.0;
+    for (size_t g = 0; g < INK__GROUPS; g++)
+        sum += plan->group_loss[g];
+    return sum / (double)plan->count;
+}
+
+size_t ink__plan_correct(const struct ink__plan *plan)
+{
+    size_t sum = 0;
+    for (size_t g = 0; g < INK__GROUPS; g++)
+        sum += plan->group_correct[g];
+    return sum;
+}
+
+/* ---- Inference --------------------------------------------------------------------------------------------------- */
+
+void ink__plan_infer(struct ink__plan *plan, struct ink__team team, const struct ink__batch *batch,
+                     float *probabilities)
+{
+    struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch, .team = team };
+    const struct ink__range mine = ink__share(team, batch->count);
+    const size_t classes = plan->net->classes;
+    for (size_t first = mine.begin; first < mine.end; first += INK__CHUNK) {
+        const size_t n = mine.end - first < INK__CHUNK ? mine.end - first : INK__CHUNK;
+        load_input(&worker, first, n);
+        forward(&worker, 0, plan->layer_count, first, n);
+        plan->kernels->softmax(ink__at(&plan->value[plan->layer_count], team.thread, first), n, classes,
+                               probabilities + first * classes, NULL);
+    }
+}
+
+/* ---- What went wrong --------------------------------------------------------------------------------------------- */
+
+static bool all_finite(const float *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return false;
+    return true;
+}
+
+/* Where a batch's values were kept they are looked at; where not, the samples go forward once more. */
+size_t ink__plan_diagnose(struct ink__plan *plan, const struct ink__batch *batch)
+{
+    struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch, .team = { 0, 1 } };
+    size_t guilty = plan->layer_count;
+    for (size_t first = 0; first < batch->count; first += INK__CHUNK) {
+        const size_t n = batch->count - first < INK__CHUNK ? batch->count - first : INK__CHUNK;
+        if (plan->segments == 1) {
+            load_input(&worker, first, n);
+            forward(&worker, 0, plan->layer_count, first, n);
+        }
+        for (size_t i = 0; i < guilty; i++)
+            if (!all_finite(ink__at(&plan->value[i + 1], 0, first), n * plan->value[i + 1].size))
+                guilty = i;
+    }
+    return guilty;
+}

@@ -1,0 +1,406 @@
+/* The line of text that is a network: reading it, one row of a table per word. */
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/memory.h"
+#include "base/suggest.h"
+#include "nn/net.h"
+
+#define MOST_LAYERS 256
+#define MOST_NUMBER 65535
+
+struct reader {
+    const char *text, *at;
+    struct ink_net *net;
+    struct ink_shape shape; /* what flows at this point */
+    size_t open[16], depth; /* the groups that are open */
+    struct ink_error *err;
+};
+
+typedef enum ink_status layer_fn(struct reader *r, struct ink__layer *layer);
+
+static enum ink_status read_dense(struct reader *r, struct ink__layer *layer);
+static enum ink_status read_conv(struct reader *r, struct ink__layer *layer);
+static enum ink_status read_pool(struct reader *r, struct ink__layer *layer);
+static enum ink_status read_global(struct reader *r, struct ink__layer *layer);
+static enum ink_status read_norm(struct reader *r, struct ink__layer *layer);
+static enum ink_status read_dropout(struct reader *r, struct ink__layer *layer);
+static enum ink_status read_map(struct reader *r, struct ink__layer *layer);
+static enum ink_status read_group(struct reader *r, struct ink__layer *layer);
+
+/* The words a layer can begin with. An activation may also follow on dense, conv and norm. */
+static const struct word {
+    const char *name;
+    enum ink__kind kind;
+    enum ink__activation activation;
+    layer_fn *read;
+} words[] = {
+    { "dense", INK__DENSE, INK__IDENTITY, read_dense },
+    { "conv", INK__CONV, INK__IDENTITY, read_conv },
+    { "pool", INK__MAX_POOL, INK__IDENTITY, read_pool },
+    { "avgpool", INK__MEAN_POOL, INK__IDENTITY, read_pool },
+    { "globalpool", INK__MAX_POOL, INK__IDENTITY, read_global },
+    { "globalavg", INK__MEAN_POOL, INK__IDENTITY, read_global },
+    { "norm", INK__NORM, INK__IDENTITY, read_norm },
+    { "dropout", INK__DROPOUT, INK__IDENTITY, read_dropout },
+    { "res", INK__OPEN, INK__IDENTITY, read_group },
+    { "sigmoid", INK__MAP, INK__SIGMOID, read_map },
+    { "tanh", INK__MAP, INK__TANH, read_map },
+    { "relu", INK__MAP, INK__RELU, read_map },
+    { "leaky", INK__MAP, INK__LEAKY, read_map },
+    { "gelu", INK__MAP, INK__GELU, read_map },
+};
+#define WORDS (sizeof words / sizeof words[0])
+
+static const char *const losses[] = { [INK__CROSS_ENTROPY] = "cross-entropy", [INK__MSE] = "mse" };
+#define LOSSES (sizeof losses / sizeof losses[0])
+
+static const char *any_word(size_t i)
+{
+    return i < WORDS ? words[i].name : i < WORDS + LOSSES ? losses[i - WORDS] : NULL;
+}
+
+/* ---- Reading ----------------------------------------------------------------------------------------------------- */
+
+static void skip_space(struct reader *r)
+{
+    while (isspace((unsigned char)*r->at))
+        r->at++;
+}
+
+static size_t word_length(const char *at)
+{
+    size_t length = 0;
+    while (isalpha((unsigned char)at[length]) || (length > 0 && at[length] == '-'))
+        length++;
+    return length;
+}
+
+static bool word_is(const char *at, const char *word)
+{
+    const size_t length = word_length(at);
+    return length == strlen(word) && memcmp(at, word, length) == 0;
+}
+
+/* Takes the word if it stands here. */
+static bool take_word(struct reader *r, const char *word)
+{
+    skip_space(r);
+    if (!word_is(r->at, word))
+        return false;
+    r->at += strlen(word);
+    return true;
+}
+
+/* "column 7: expected WHAT, found 'FOUND'" */
+static enum ink_status expected(const struct reader *r, const char *what)
+{
+    const int column = (int)(r->at - r->text) + 1;
+    int length = (int)strcspn(r->at, ", \t\n[]");
+    if (length == 0 && *r->at != '\0')
+        length = 1;
+    if (length > 40)
+        length = 40;
+    if (*r->at == '\0')
+        return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: expected %s, found the end of the line", column,
+                         what);
+    const char *near = ink__nearest(r->at, word_length(r->at), any_word);
+    if (near != NULL)
+        return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: expected %s, found '%.*s' (did you mean '%s'?)",
+                         column, what, length, r->at, near);
+    return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: expected %s, found '%.*s'", column, what, length,
+                     r->at);
+}
+
+/* A whole number of at most MOST_NUMBER. */
+static enum ink_status take_number(struct reader *r, size_t least, size_t *number, const char *what)
+{
+    size_t value = 0;
+    skip_space(r);
+    const char *from = r->at;
+    while (isdigit((unsigned char)*from) && value <= MOST_NUMBER)
+        value = 10 * value + (size_t)(*from++ - '0');
+    if (from == r->at || value < least || value > MOST_NUMBER)
+        return expected(r, what);
+    r->at = from;
+    *number = value;
+    return INK_OK;
+}
+
+/* A decimal fraction: digits, then perhaps a point and digits. Read here because strtod obeys the locale. */
+static enum ink_status take_fraction(struct reader *r, float *number, const char *what)
+{
+    double value = 0.0, unit = 1.0;
+    skip_space(r);
+    const char *from = r->at;
+    while (isdigit((unsigned char)*from) && from - r->at < 6)
+        value = 10.0 * value + (*from++ - '0');
+    if (*from == '.') {
+        from++;
+        while (isdigit((unsigned char)*from)) {
+            unit /= 10.0;
+            value += unit * (*from++ - '0');
+        }
+    }
+    if (from == r->at || value >= 1.0)
+        return expected(r, what);
+    r->at = from;
+    *number = (float)value;
+    return INK_OK;
+}
+
+/* "5x5" or "5". */
+static enum ink_status take_window(struct reader *r, struct ink__layer *layer)
+{
+    enum ink_status status = take_number(r, 1, &layer->kernel_height, "a window such as 5x5");
+    layer->kernel_width = layer->kernel_height;
+    if (status == INK_OK && *r->at == 'x') {
+        r->at++;
+        status = take_number(r, 1, &layer->kernel_width, "the width of the window");
+    }
+    return status;
+}
+
+static const struct word *find_activation(const char *at)
+{
+    for (size_t i = 0; i < WORDS; i++)
+        if (words[i].kind == INK__MAP && word_is(at, words[i].name))
+            return &words[i];
+    return NULL;
+}
+
+static enum ink_status take_slope(struct reader *r, struct ink__layer *layer)
+{
+    layer->slope = 0.01f;
+    skip_space(r);
+    if (layer->activation == INK__LEAKY && (isdigit((unsigned char)*r->at) || *r->at == '.'))
+        return take_fraction(r, &layer->slope, "a slope below 1");
+    return INK_OK;
+}
+
+/* An activation that follows without a comma. gelu needs its input for the gradient, so it becomes a layer of its own,
+ * which add_layer puts behind this one. */
+static enum ink_status take_activation(struct reader *r, struct ink__layer *layer)
+{
+    skip_space(r);
+    const struct word *word = find_activation(r->at);
+    if (word == NULL || word->activation == INK__GELU)
+        return INK_OK;
+    r->at += strlen(word->name);
+    layer->activation = word->activation;
+    return take_slope(r, layer);
+}
+
+/* ---- The layers -------------------------------------------------------------------------------------------------- */
+
+/* Positions of a window of `kernel` in `size`, or 0. */
+static size_t positions(size_t size, size_t kernel, size_t stride)
+{
+    return size < kernel ? 0 : (size - kernel) / stride + 1;
+}
+
+static enum ink_status too_large(const struct reader *r, const struct ink__layer *layer)
+{
+    return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: a window of %zux%zu does not fit into %zux%zu",
+                     (int)(r->at - r->text) + 1, layer->kernel_height, layer->kernel_width,
+                     layer->in.height + 2 * layer->pad, layer->in.width + 2 * layer->pad);
+}
+
+static enum ink_status read_dense(struct reader *r, struct ink__layer *layer)
+{
+    layer->bias = true;
+    layer->out = (struct ink_shape){ 1, 1, 0 };
+    const enum ink_status status = take_number(r, 1, &layer->out.channels, "a number of units from 1 to 65535");
+    return status != INK_OK ? status : take_activation(r, layer);
+}
+
+static enum ink_status read_conv(struct reader *r, struct ink__layer *layer)
+{
+    layer->bias = true;
+    layer->stride = 1;
+    enum ink_status status = take_number(r, 1, &layer->out.channels, "a number of filters from 1 to 65535");
+    if (status == INK_OK)
+        status = take_window(r, layer);
+    if (status == INK_OK && take_word(r, "stride"))
+        status = take_number(r, 1, &layer->stride, "a stride of at least 1");
+    if (status == INK_OK && take_word(r, "pad"))
+        status = take_number(r, 0, &layer->pad, "a padding");
+    if (status != INK_OK)
+        return status;
+    if (layer->pad >= layer->kernel_height || layer->pad >= layer->kernel_width)
+        return expected(r, "a padding below the size of the window");
+    layer->out.height = positions(layer->in.height + 2 * layer->pad, layer->kernel_height, layer->stride);
+    layer->out.width = positions(layer->in.width + 2 * layer->pad, layer->kernel_width, layer->stride);
+    if (layer->out.height == 0 || layer->out.width == 0)
+        return too_large(r, layer);
+    return take_activation(r, layer);
+}
+
+static enum ink_status finish_pool(struct reader *r, struct ink__layer *layer)
+{
+    layer->out =
+        (struct ink_shape){ positions(layer->in.height, layer->kernel_height, layer->stride),
+                            positions(layer->in.width, layer->kernel_width, layer->stride), layer->in.channels };
+    return layer->out.height == 0 || layer->out.width == 0 ? too_large(r, layer) : INK_OK;
+}
+
+static enum ink_status read_pool(struct reader *r, struct ink__layer *layer)
+{
+    enum ink_status status = take_window(r, layer);
+    layer->stride = layer->kernel_height;
+    if (status == INK_OK && take_word(r, "stride"))
+        status = take_number(r, 1, &layer->stride, "a stride of at least 1");
+    return status != INK_OK ? status : finish_pool(r, layer);
+}
+
+static enum ink_status read_global(struct reader *r, struct ink__layer *layer)
+{
+    layer->global = true;
+    layer->kernel_height = layer->in.height;
+    layer->kernel_width = layer->in.width;
+    layer->stride = 1;
+    return finish_pool(r, layer);
+}
+
+static enum ink_status read_norm(struct reader *r, struct ink__layer *layer)
+{
+    layer->out = layer->in;
+    return take_activation(r, layer);
+}
+
+static enum ink_status read_dropout(struct reader *r, struct ink__layer *layer)
+{
+    layer->out = layer->in;
+    return take_fraction(r, &layer->rate, "a probability below 1");
+}
+
+static enum ink_status read_map(struct reader *r, struct ink__layer *layer)
+{
+    layer->out = layer->in;
+    return take_slope(r, layer);
+}
+
+static enum ink_status read_group(struct reader *r, struct ink__layer *layer)
+{
+    layer->out = layer->in;
+    skip_space(r);
+    if (*r->at != '[')
+        return expected(r, "'['");
+    if (r->depth == sizeof r->open / sizeof r->open[0])
+        return expected(r, "fewer groups inside each other");
+    r->at++;
+    r->open[r->depth++] = r->net->layer_count;
+    return INK_OK;
+}
+
+/* ---- The line ---------------------------------------------------------------------------------------------------- */
+
+/* Puts a layer behind the others; `from` is where its text begins. */
+static enum ink_status add_layer(struct reader *r, struct ink__layer *layer, const char *from)
+{
+    if (r->net->layer_count == MOST_LAYERS)
+        return ink__fail(r->err, INK_BAD_ARGUMENT, "network: more than %d layers", MOST_LAYERS);
+    size_t length = (size_t)(r->at - from);
+    while (length > 0 && isspace((unsigned char)from[length - 1]))
+        length--;
+    snprintf(layer->text, sizeof layer->text, "%.*s", (int)length, from);
+    /* A convolution right before a norm needs no bias. */
+    struct ink__layer *before = r->net->layer_count > 0 ? &r->net->layers[r->net->layer_count - 1] : NULL;
+    if (layer->kind == INK__NORM && before != NULL && (before->kind == INK__CONV || before->kind == INK__DENSE) &&
+        before->activation == INK__IDENTITY)
+        before->bias = false;
+    r->net->layers[r->net->layer_count++] = *layer;
+    r->shape = layer->out;
+    return INK_OK;
+}
+
+static enum ink_status close_group(struct reader *r)
+{
+    struct ink__layer layer = { .kind = INK__CLOSE, .in = r->shape, .out = r->shape };
+    layer.partner = r->open[--r->depth];
+    struct ink__layer *open = &r->net->layers[layer.partner];
+    const struct ink_shape in = open->in, out = r->shape;
+    if (in.height != out.height || in.width != out.width || in.channels != out.channels)
+        return ink__fail(r->err, INK_BAD_ARGUMENT,
+                         "network: column %d: res [ ... ] gives %zux%zux%zu, expected its input's %zux%zux%zu",
+                         (int)(r->at - r->text) + 1, out.height, out.width, out.channels, in.height, in.width,
+                         in.channels);
+    open->partner = r->net->layer_count;
+    const char *from = r->at++;
+    return add_layer(r, &layer, from);
+}
+
+static enum ink_status read_layer(struct reader *r)
+{
+    skip_space(r);
+    const char *from = r->at;
+    for (size_t i = 0; i < WORDS; i++) {
+        if (!word_is(r->at, words[i].name))
+            continue;
+        struct ink__layer layer = { .kind = words[i].kind, .activation = words[i].activation, .in = r->shape };
+        r->at += strlen(words[i].name);
+        enum ink_status status = words[i].read(r, &layer);
+        if (status == INK_OK)
+            status = add_layer(r, &layer, from);
+        if (status != INK_OK)
+            return status;
+        skip_space(r);
+        if (find_activation(r->at) != NULL && layer.activation == INK__IDENTITY &&
+            (layer.kind == INK__DENSE || layer.kind == INK__CONV || layer.kind == INK__NORM))
+            return read_layer(r); /* gelu, see take_activation */
+        return INK_OK;
+    }
+    return expected(r, "a layer");
+}
+
+/* After a layer: ']' any number of times, then ',' or the end. */
+static enum ink_status read_between(struct reader *r, bool *more)
+{
+    for (skip_space(r); *r->at == ']' && r->depth > 0; skip_space(r)) {
+        const enum ink_status status = close_group(r);
+        if (status != INK_OK)
+            return status;
+    }
+    *more = *r->at == ',';
+    if (*more) {
+        r->at++;
+        return INK_OK;
+    }
+    if (r->depth > 0)
+        return expected(r, "',' or ']'");
+    return *r->at == '\0' ? INK_OK : expected(r, "',' or the end of the line");
+}
+
+static bool read_loss(struct reader *r)
+{
+    for (size_t i = 0; i < LOSSES; i++) {
+        if (r->depth == 0 && take_word(r, losses[i])) {
+            r->net->loss = (enum ink__loss)i;
+            skip_space(r);
+            return true;
+        }
+    }
+    return false;
+}
+
+enum ink_status ink__spec_parse(struct ink_net *net, const char *spec, struct ink_error *err)
+{
+    struct reader r = { .text = spec, .at = spec, .net = net, .shape = net->input, .err = err };
+    enum ink_status status = INK_OK;
+    bool more = true;
+
+    net->layers = ink__array(MOST_LAYERS, sizeof *net->layers);
+    if (net->layers == NULL)
+        return ink__fail_memory(err);
+    while (status == INK_OK && more) {
+        if (net->layer_count > 0 && read_loss(&r))
+            return *r.at == '\0' ? INK_OK : expected(&r, "the end of the line after the loss");
+        status = read_layer(&r);
+        if (status == INK_OK && net->layers[net->layer_count - 1].kind != INK__OPEN)
+            status = read_between(&r, &more);
+    }
+    return status;
+}
