@@ -536,6 +536,85 @@ static void test_sha256(void **state)
     assert_string_equal(hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"); /* FIPS 180-2, B.1 */
 }
 
+/* ---- Synthetic digits -------------------------------------------------------------------------------------------- */
+
+static struct ink_dataset *open_synthetic(enum ink_split split, size_t count, uint64_t seed)
+{
+    return open_good("synthetic", split,
+                     &(struct ink_dataset_options){ .synthetic_count = count, .synthetic_seed = seed });
+}
+
+static uint32_t checksum(const struct ink_dataset *data)
+{
+    const size_t count = ink_dataset_count(data);
+    uint32_t crc = libdeflate_crc32(0, ink_dataset_pixels(data, 0), count * 28 * 28);
+    for (size_t i = 0; i < count; i++) {
+        const uint8_t label = (uint8_t)ink_dataset_label(data, i);
+        crc = libdeflate_crc32(crc, &label, 1);
+    }
+    return crc;
+}
+
+/* Every machine must draw these bytes. */
+static void test_synthetic_bytes(void **state)
+{
+    (void)state;
+    static const struct {
+        enum ink_split split;
+        uint64_t seed;
+        uint32_t crc;
+    } rows[] = {
+        { INK_TRAIN, 0, 0x6771b787 },
+        { INK_TEST, 0, 0x7d78e47c },
+        { INK_TRAIN, 1, 0x6bb884df },
+        { INK_TEST, UINT64_MAX, 0xe446edf5 },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ink_dataset *data = open_synthetic(rows[i].split, 200, rows[i].seed);
+        assert_int_equal(checksum(data), rows[i].crc);
+        ink_dataset_free(data);
+    }
+}
+
+static void test_synthetic(void **state)
+{
+    (void)state;
+    struct ink_dataset *data = open_good("synthetic", INK_TRAIN, NULL), *test = open_good("synthetic", INK_TEST, NULL);
+    assert_int_equal(ink_dataset_count(data), 10000);
+    assert_int_equal(ink_dataset_count(test), 2000);
+    assert_int_equal(ink_dataset_classes(data), 10);
+    assert_string_equal(ink_dataset_name(data), "synthetic");
+    for (size_t i = 0; i < 2000; i += 10) { /* every ten hold every digit */
+        unsigned seen = 0;
+        for (size_t j = i; j < i + 10; j++)
+            seen |= 1U << ink_dataset_label(data, j);
+        assert_int_equal(seen, 0x3ff);
+    }
+    for (size_t i = 0; i < 1000; i++) {
+        const uint8_t *pixels = ink_dataset_pixels(data, i);
+        double mass = 0, x = 0, y = 0;
+        for (size_t p = 0; p < 28 * 28; p++) {
+            mass += pixels[p];
+            x += (double)(pixels[p] * (p % 28));
+            y += (double)(pixels[p] * (p / 28));
+        }
+        assert_true(mass > 28 * 255); /* nothing is thinner than a long thin line */
+        assert_true(x / mass > 11.5 && x / mass < 16.5 && y / mass > 11.5 && y / mass < 16.5);
+        assert_memory_not_equal(pixels, ink_dataset_pixels(test, i), 28 * 28);
+    }
+    const double density = ink__dataset_density(data);
+    assert_true(density > 0.15 && density < 0.25); /* MNIST's is 0.19 */
+
+    struct ink_dataset *few = open_synthetic(INK_TRAIN, 25, 0); /* the beginning of many */
+    assert_memory_equal(ink_dataset_pixels(few, 0), ink_dataset_pixels(data, 0), 25 * 28 * 28);
+    assert_int_equal(ink_dataset_label(few, 24), ink_dataset_label(data, 24));
+    ink_dataset_free(few);
+    ink_dataset_free(test);
+    ink_dataset_free(data);
+    assert_refused("synthetic", INK_TRAIN, &(struct ink_dataset_options){ .synthetic_count = SIZE_MAX },
+                   INK_BAD_ARGUMENT, "images, expected less than", "synthetic");
+}
+
 /* ---- Real data --------------------------------------------------------------------------------------------------- */
 
 static void check_real(const char *name, const char *parent, const size_t histogram[2][10])
@@ -607,6 +686,8 @@ int main(void)
         cmocka_unit_test(test_wrap),
         cmocka_unit_test(test_sources),
         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_synthetic_bytes),
+        cmocka_unit_test(test_synthetic),
         cmocka_unit_test(test_fashion_mnist),
         cmocka_unit_test(test_mnist),
     };

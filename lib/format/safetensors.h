@@ -1,9 +1,9 @@
 /*
  * safetensors: the file of models and checkpoints. A u64 length, a JSON header, the data; see docs/design.md, "Files".
  *
- * Written strictly: tensors sorted by falling alignment then name, header padded with spaces to 8 bytes, nothing in it that
- * depends on time or machine. Read leniently within the format, believing nothing: every offset and size is checked before
- * it is used. Data are little-endian in the file and native in memory.
+ * Written strictly: tensors sorted by falling alignment then name, header padded with spaces to 8 bytes, nothing in it
+ * that depends on time or machine. Read leniently within the format, believing nothing: every offset and size is
+ * checked before it is used. Data are little-endian in the file and native in memory.
  */
 #ifndef INK_FORMAT_SAFETENSORS_H
 #define INK_FORMAT_SAFETENSORS_H

@@ -381,12 +381,9 @@ bool ink_net_metadata(const struct ink_net *net, size_t i, const char **key, con
     return true;
 }
 
-enum ink_status ink__net_set_class_names(struct ink_net *net, const char *const *names, struct ink_error *err)
+enum ink_status ink__net_set_class_name(struct ink_net *net, size_t c, const char *name, struct ink_error *err)
 {
-    for (size_t c = 0; c < net->classes; c++)
-        if (!replace(&net->class_names[c], names[c]))
-            return ink__fail_memory(err);
-    return INK_OK;
+    return replace(&net->class_names[c], name) ? INK_OK : ink__fail_memory(err);
 }
 
 /* ---- Questions --------------------------------------------------------------------------------------------------- */

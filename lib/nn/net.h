@@ -96,9 +96,10 @@ enum ink_status ink__net_layout(struct ink_net *net, struct ink_error *err);
 /* A network without random weights: what a file is read into. */
 enum ink_status ink__net_make(struct ink_net **out, struct ink_shape input, const char *spec, struct ink_error *err);
 
-/* Sets or replaces metadata, the library's own keys too. `names` (classes) are copied. INK_FAILED: out of memory. */
+/* Sets or replaces metadata, the library's own keys too. INK_FAILED: out of memory. */
 enum ink_status ink__net_set(struct ink_net *net, const char *key, const char *value, struct ink_error *err);
-enum ink_status ink__net_set_class_names(struct ink_net *net, const char *const *names, struct ink_error *err);
+/* Names class c. `name` is copied. */
+enum ink_status ink__net_set_class_name(struct ink_net *net, size_t c, const char *name, struct ink_error *err);
 /* The value of `key`, or NULL. */
 const char *ink__net_get(const struct ink_net *net, const char *key);
 

@@ -1,0 +1,20 @@
+/* Which optional parts this build has. */
+#include "inkling.h"
+
+const struct ink_feature *ink_features(void)
+{
+    static const struct ink_feature features[] = {
+#ifdef _OPENMP
+        { "openmp", true },
+#else
+        { "openmp", false },
+#endif
+#ifdef INK_SHA256
+        { "sha256", true },
+#else
+        { "sha256", false },
+#endif
+        { 0 },
+    };
+    return features;
+}
