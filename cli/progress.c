@@ -2,10 +2,12 @@
 
 #include "terminal.h"
 
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define BAR_WIDTH     24
+#define LEAST_BAR     8 /* columns */
+#define MOST_BAR      40
 #define REDRAW_PERIOD 0.1
 
 double progress_clock(void)
@@ -35,12 +37,14 @@ void progress_draw(struct progress *progress, const char *label, double fraction
 {
     if (!progress->shown)
         return;
-    char bar[3 * BAR_WIDTH + 1];
-    terminal_bar(bar, fraction, BAR_WIDTH, terminal_has_utf8());
-    const int taken = BAR_WIDTH + 10, width = (int)terminal_width(stderr);
-    const int room = width > taken ? width - taken : 0;
-    const int label_width = (int)snprintf(NULL, 0, "%.*s", room, label);
-    fprintf(stderr, "\r\x1b[K%.*s [%s] %3d%% %.*s", room, label, bar, (int)(100 * fraction), room - label_width, tail);
+    /* The bar gets the columns that the words leave; the last column stays free, or the line would wrap. */
+    const size_t words = strlen(label) + strlen(tail) + sizeof " []  100% ", columns = terminal_width(stderr);
+    const size_t room = columns > words ? columns - words : 0;
+    const size_t width = room < LEAST_BAR ? LEAST_BAR : room < MOST_BAR ? room : MOST_BAR;
+    char bar[3 * MOST_BAR + 1];
+    terminal_bar(bar, fraction, width, terminal_has_utf8());
+    const size_t tail_room = columns > words - strlen(tail) + width ? columns - (words - strlen(tail) + width) : 0;
+    fprintf(stderr, "\r\x1b[K%s [%s] %3d%% %.*s", label, bar, (int)(100 * fraction), (int)tail_room, tail);
     fflush(stderr);
     progress->drawn = true;
 }

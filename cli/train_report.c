@@ -67,8 +67,8 @@ void report_batch(struct report *report, const struct ink_progress *progress)
     const size_t done = progress->epoch * progress->batches + progress->batch;
     const size_t all = progress->epochs * progress->batches;
     snprintf(label, sizeof label, "epoch %zu/%zu", progress->epoch + 1, progress->epochs);
-    snprintf(tail, sizeof tail, "loss %.4f  accuracy %.2f%%  %s images/s  %s left", progress->loss,
-             100 * progress->accuracy, terminal_number(speed, (size_t)((double)report->batch / each)),
+    snprintf(tail, sizeof tail, "loss %.4f  acc %.2f%%  %s/s  %s left", progress->loss, 100 * progress->accuracy,
+             terminal_number(speed, (size_t)((double)report->batch / each)),
              progress_duration(left, each * (double)(all - done)));
     progress_draw(&report->progress, label, (double)progress->batch / (double)progress->batches, tail);
 }

@@ -3,10 +3,12 @@ import glob
 import hashlib
 import json
 import os
+import pty
 import random
 import re
 import signal
 import subprocess
+import termios
 import time
 
 from helper import PROGRAM, check, check_run, environment, finish, folder, read, run, write
@@ -107,21 +109,19 @@ def test_killed(work):
     check_run(run("train", "synthetic", "-o", "whole", *options, cwd=work), 0)
     duration = time.monotonic() - began
     kills = 0
-    for _ in range(12):
+    for _ in range(20):
         resume = ["--resume"] if os.path.exists(f"{work}/killed.checkpoint") else []
         process = start(["train", "synthetic", "-o", "killed", *options, "--save-every", 101, *resume], work)
         time.sleep(random.uniform(0.2, 0.6) * duration)
         process.kill()
         err = process.communicate()[1].decode()
         check(process.returncode in (0, -signal.SIGKILL), f"killed or done: {process.returncode} {err}")
-        if process.returncode == 0:
-            break
-        kills += 1
+        kills += process.returncode != 0
         if kills >= 3:
             break
-    check(kills > 0, "it was killed in the middle")
-    if os.path.exists(f"{work}/killed.checkpoint"):
-        check_run(run("train", "synthetic", "-o", "killed", *options, "--resume", cwd=work), 0)
+    check(kills >= 3, f"it was killed in the middle, {kills} times")
+    resume = ["--resume"] if os.path.exists(f"{work}/killed.checkpoint") else []
+    check_run(run("train", "synthetic", "-o", "killed", *options, *resume, cwd=work), 0)
     check(digest(f"{work}/killed") == digest(f"{work}/whole"), "killed: the same bytes")
 
 
@@ -179,6 +179,30 @@ def test_diverged(work):
     check(os.listdir(work) == ["m.checkpoint"], f"diverged: the checkpoint alone is left: {os.listdir(work)}")
 
 
+def test_terminal(work):
+    """On a terminal there is a progress bar, gone before an epoch's line, and narrower than the window."""
+    master, slave = pty.openpty()
+    termios.tcsetwinsize(slave, (24, 70))
+    process = subprocess.Popen([PROGRAM, "train", "synthetic", "-o", f"{work}/m", *SMALL, "--epochs", "2"],
+                               env=environment(LC_ALL="C.UTF-8"), stdout=subprocess.PIPE, stderr=slave)
+    os.close(slave)
+    text = b""
+    while True:
+        try:
+            part = os.read(master, 1 << 16)
+        except OSError:  # how Linux tells that the other side is closed
+            break
+        if not part:
+            break
+        text += part
+    os.close(master)
+    out = process.communicate()[0]
+    bars = [part for part in text.decode().split("\r\x1b[K") if "left" in part]
+    check(process.returncode == 0 and bars and out.startswith(b"saved"), f"training on a terminal: {text.decode()}")
+    check(all(len(bar) < 70 and "loss" in bar and "acc" in bar and "/s" in bar for bar in bars), f"the bars: {bars}")
+    check("\r\x1b[Kepoch 1/2  loss" in text.decode(), "the bar is taken off before an epoch's line")
+
+
 def test_patience(work):
     done = run("train", "synthetic", "-o", "m", *SMALL, "--epochs", 500, "--patience", 1, "--lr", 0.05, cwd=work)
     check_run(done, 0, "saved m")
@@ -186,7 +210,7 @@ def test_patience(work):
 
 
 for test in (test_end_to_end, test_interrupted, test_killed, test_resume_errors, test_refusals, test_diverged,
-             test_patience):
+             test_terminal, test_patience):
     with folder() as place:
         test(place)
 finish()
