@@ -230,6 +230,13 @@ INK__INLINE void sparse_row(const size_t vecs, const uint16_t *index, const floa
     UNROLL for (size_t v = 0; v < vecs; v++) store_row(y + j + v * LANES, sum[v], outputs - j - v * LANES);
 }
 
+/* How many vectors of columns to take together when `columns` are left: 8, 4, 2 or 1. */
+INK__INLINE size_t columns_together(size_t columns)
+{
+    const size_t vecs = (columns + LANES - 1) / LANES;
+    return vecs >= 8 ? 8 : vecs >= 4 ? 4 : vecs >= 2 ? 2 : 1;
+}
+
 static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, const float *w, size_t ld,
                            const float *bias, size_t outputs, float *y)
 {
@@ -237,19 +244,31 @@ static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, 
         const uint16_t *const index = x->index + s * x->stride;
         const float *const value = x->value + s * x->stride;
         const size_t count = x->block[s * (x->blocks + 1) + x->blocks];
-        for (size_t j = 0; j < outputs;) {
-            const size_t left = (outputs - j + LANES - 1) / LANES;
-            if (left >= 8) {
+        for (size_t j = 0, vecs; j < outputs; j += vecs * LANES) {
+            vecs = columns_together(outputs - j);
+            if (vecs == 8)
                 sparse_row(8, index, value, count, w, ld, bias, j, outputs, y);
-                j += 8 * LANES;
-            } else if (left >= 4) {
+            else if (vecs == 4)
                 sparse_row(4, index, value, count, w, ld, bias, j, outputs, y);
-                j += 4 * LANES;
-            } else {
+            else if (vecs == 2)
+                sparse_row(2, index, value, count, w, ld, bias, j, outputs, y);
+            else
                 sparse_row(1, index, value, count, w, ld, bias, j, outputs, y);
-                j += LANES;
-            }
         }
+    }
+}
+
+/* One block of one sample into columns j .. j + vecs * LANES of dw; d is the sample's gradient from column j on. */
+INK__INLINE void sparse_block(const size_t vecs, const uint16_t *index, const float *value, size_t begin, size_t end,
+                              const float *d, float *dw, size_t ld, size_t width)
+{
+    vec row[8];
+    UNROLL for (size_t v = 0; v < vecs; v++) row[v] = v_load(d + v * LANES);
+    for (size_t e = begin; e < end; e++) {
+        float *const to = dw + index[e] * ld;
+        const vec x = v_set1(value[e]);
+        UNROLL for (size_t v = 0; v < vecs; v++)
+            store_row(to + v * LANES, v_fma(x, row[v], v_load(to + v * LANES)), width - v * LANES);
     }
 }
 
@@ -262,15 +281,22 @@ static void sparse_gradient(const struct ink__sparse *x, size_t n, const float *
         for (size_t s = 0; s < n; s++) {
             const uint16_t *const index = x->index + s * x->stride;
             const float *const value = x->value + s * x->stride;
-            const uint16_t *const block = x->block + s * (x->blocks + 1) + b;
-            const float *const d = dy + s * outputs;
-            for (size_t e = block[0]; e < block[1]; e++) {
-                if (index[e] < begin || index[e] >= end)
-                    continue; /* a block that two threads share */
-                float *const row = dw + index[e] * ld;
-                const vec v = v_set1(value[e]);
-                for (size_t j = 0; j < outputs; j += LANES)
-                    store_row(row + j, v_fma(v, v_load(d + j), v_load(row + j)), outputs - j);
+            size_t from = x->block[s * (x->blocks + 1) + b], to = x->block[s * (x->blocks + 1) + b + 1];
+            while (from < to && index[from] < begin) /* a block that two threads share */
+                from++;
+            while (from < to && index[to - 1] >= end)
+                to--;
+            for (size_t j = 0, vecs; from < to && j < outputs; j += vecs * LANES) {
+                const float *const d = dy + s * outputs + j;
+                vecs = columns_together(outputs - j);
+                if (vecs == 8)
+                    sparse_block(8, index, value, from, to, d, dw + j, ld, outputs - j);
+                else if (vecs == 4)
+                    sparse_block(4, index, value, from, to, d, dw + j, ld, outputs - j);
+                else if (vecs == 2)
+                    sparse_block(2, index, value, from, to, d, dw + j, ld, outputs - j);
+                else
+                    sparse_block(1, index, value, from, to, d, dw + j, ld, outputs - j);
             }
         }
     }
