@@ -250,11 +250,9 @@ static enum ink_status fail_diverged(struct training *training, struct ink_error
     const struct ink_error why = *err;
     struct ink_error ignored;
     progress_clear(&training->report.progress);
-    if (ink_trainer_save(training->trainer, training->checkpoint, &ignored) != INK_OK)
-        return cli_fail(err, INK_DIVERGED, "%.900s", why.message);
-    return cli_fail(err, INK_DIVERGED,
-                    "%.600s; the state before that step is in %s; try a smaller --learning-rate, or --clip 1",
-                    why.message, training->checkpoint);
+    if (ink_trainer_save(training->trainer, training->checkpoint, &ignored) == INK_OK)
+        cli_fail(err, INK_DIVERGED, "%.600s; the state before that step is in %s", why.message, training->checkpoint);
+    return INK_DIVERGED;
 }
 
 static enum ink_status train_epochs(struct training *training, struct ink_error *err)
@@ -269,7 +267,8 @@ static enum ink_status train_epochs(struct training *training, struct ink_error 
             return status;
         if (status == INK_OK)
             report_epoch(&training->report, &stats);
-        status = INK_OK;
+        status = INK_OK; /* a stop is no failure: it is to save the checkpoint, or because of a signal */
+        *err = (struct ink_error){ .code = INK_OK };
         if (ink_trainer_done(training->trainer))
             break;
         if (interrupted)

@@ -31,8 +31,8 @@ static void log_line(struct report *report, json_t *line)
 void report_start(struct report *report, const struct report_start *start)
 {
     const struct ink_train_options *o = start->options;
-    const size_t images = start->images > o->validation ? start->images - o->validation : 0;
-    char train[32], validation[32], parameters[32];
+    const size_t images = start->images - o->validation;
+    char train[32], validation[32], parameters[32], rate[48] = "its own learning rate";
     report->epochs = o->epochs;
     report->batch = o->batch;
     report->started = progress_clock();
@@ -43,18 +43,20 @@ void report_start(struct report *report, const struct report_start *start)
                        "init", start->initialisation, "parameters", (json_int_t)ink_net_parameters(start->net), "data",
                        start->data, "images", (json_int_t)images, "val", (json_int_t)o->validation, "epochs",
                        (json_int_t)o->epochs, "batch", (json_int_t)o->batch, "optimizer", o->optimizer, "schedule",
-                       o->schedule, "learning_rate", cli_json_real(o->learning_rate), "momentum", o->momentum, "beta2",
-                       o->beta2, "weight_decay", o->weight_decay, "clip", o->clip, "warmup", o->warmup, "step_epochs",
-                       o->step_epochs, "label_smoothing", o->label_smoothing, "patience", (json_int_t)o->patience,
-                       "keep_last", o->keep_last, "seed", (json_int_t)o->seed));
+                       o->schedule, "learning_rate", o->learning_rate > 0 ? json_real(o->learning_rate) : json_null(),
+                       "momentum", o->momentum, "beta2", o->beta2, "weight_decay", o->weight_decay, "clip", o->clip,
+                       "warmup", o->warmup, "step_epochs", o->step_epochs, "label_smoothing", o->label_smoothing,
+                       "patience", (json_int_t)o->patience, "keep_last", o->keep_last, "seed", (json_int_t)o->seed));
     if (report->quiet)
         return;
     fprintf(stderr, "training on %s: %s images, %s more for validation\n", start->data, terminal_number(train, images),
             terminal_number(validation, o->validation));
     fprintf(stderr, "network: %s (%s parameters)\n", start->network,
             terminal_number(parameters, ink_net_parameters(start->net)));
-    fprintf(stderr, "%s, learning rate %g, %s schedule, batch %zu, %s weights, seed %llu\n", o->optimizer,
-            o->learning_rate, o->schedule, o->batch, start->initialisation, (unsigned long long)o->seed);
+    if (o->learning_rate > 0)
+        snprintf(rate, sizeof rate, "learning rate %g", o->learning_rate);
+    fprintf(stderr, "%s, %s, %s schedule, batch %zu, %s weights, seed %llu\n", o->optimizer, rate, o->schedule,
+            o->batch, start->initialisation, (unsigned long long)o->seed);
 }
 
 void report_batch(struct report *report, const struct ink_progress *progress)
@@ -75,13 +77,15 @@ void report_batch(struct report *report, const struct ink_progress *progress)
 
 void report_epoch(struct report *report, const struct ink_epoch_stats *stats)
 {
-    char validation[64] = "", speed[32];
+    /* An epoch whose last batch was done before this process began took no time here. */
+    const double speed = isfinite(stats->images_per_second) ? stats->images_per_second : 0;
+    char validation[64] = "", number[32];
     log_line(report,
              json_pack("{s:s, s:I, s:f, s:o, s:f, s:o, s:o, s:b, s:f, s:f}", "event", "epoch", "epoch",
                        (json_int_t)stats->epoch + 1, "seconds", stats->seconds, "loss", cli_json_real(stats->loss),
                        "accuracy", stats->accuracy, "val_loss", cli_json_real(stats->validation_loss), "val_accuracy",
                        cli_json_real(stats->validation_accuracy), "best", stats->best, "learning_rate",
-                       stats->learning_rate, "images_per_second", stats->images_per_second));
+                       stats->learning_rate, "images_per_second", speed));
     if (report->quiet)
         return;
     progress_clear(&report->progress);
@@ -90,8 +94,7 @@ void report_epoch(struct report *report, const struct ink_epoch_stats *stats)
                  stats->best ? " best" : "     ");
     fprintf(stderr, "epoch %*zu/%zu  loss %.4f  accuracy %.2f%%%s  %.2f s  %s images/s\n",
             snprintf(NULL, 0, "%zu", report->epochs), stats->epoch + 1, report->epochs, stats->loss,
-            100 * stats->accuracy, validation, stats->seconds,
-            terminal_number(speed, (size_t)stats->images_per_second));
+            100 * stats->accuracy, validation, stats->seconds, terminal_number(number, (size_t)speed));
 }
 
 void report_end(struct report *report, const char *model, const struct ink_net *net, const struct ink_metrics *test)

@@ -175,7 +175,7 @@ def test_refusals(work):
 def test_diverged(work):
     done = run("train", "synthetic", "-o", "m", "--net", "dense 30 relu, dense 30 relu, dense 10", "--optimizer", "sgd",
                "--lr", 1e6, "--init", "randn", cwd=work)
-    check_run(done, 5, "inkling: ", "m.checkpoint", "--learning-rate")
+    check_run(done, 5, "inkling: ", "finite", "m.checkpoint")
     check(os.listdir(work) == ["m.checkpoint"], f"diverged: the checkpoint alone is left: {os.listdir(work)}")
 
 
