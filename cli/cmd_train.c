@@ -387,7 +387,7 @@ const struct command cmd_train = {
               .unset = "the network's", .help = "images to a step" },
             { "optimizer", AT(optimizer, CLI_CHOICE), .value = "NAME", .choice = ink_optimizer_name,
               .unset = "the network's", .help = "how gradients become steps" },
-            { "learning-rate", AT(learning_rate, CLI_DOUBLE), .alias = "lr", .value = "R", .least = 1e-12, .most = 1e6,
+            { "learning-rate", AT(learning_rate, CLI_DOUBLE), .alias = "lr", .value = "R", .least = 1e-12, .most = 1e5,
               .unset = "the network's", .help = "the peak of the schedule" },
             { "schedule", AT(schedule, CLI_CHOICE), .value = "NAME", .choice = ink_schedule_name,
               .unset = "the network's", .help = "how the learning rate changes" },
