@@ -5,9 +5,10 @@
  *   LANES         floats in a vector
  *   ROWS_1, ROWS_2 the most rows of a tile of the matrix product one and two vectors wide, as many as its registers
  * hold vec           the vector type, with v_load, v_store (unaligned), v_store_part (the first `count` lanes), v_set1,
- * v_fma (a b + c, rounded once), v_add, v_max (a > b ? a : b, by lane)
+ * v_fma (a b + c, rounded once), v_add, v_max (a > b ? a : b, by lane),
+ *                 v_where_equal (a == b ? yes : no, by lane)
  *
- * Only the products and the sums by channel are written in vectors. The element-wise kernels are plain loops: the
+ * The products, pools and sums by channel are written in vectors. The element-wise kernels are plain loops: the
  * compiler vectorises them for the instruction set, and IEEE arithmetic gives each element the same bits however many
  * there are.
  */
@@ -432,14 +433,12 @@ static void max_pool(const struct ink__pool *pool, const float *x, float *y)
     for (size_t row = 0; row < pool->out_height; row++) {
         for (size_t column = 0; column < pool->out_width; column++, y += channels) {
             const float *const window = x + corner(pool, row, column);
-            for (size_t c = 0; c < channels; c++)
-                y[c] = window[c];
-            for (size_t i = 0; i < pool->kernel_height; i++) {
-                for (size_t j = 0; j < pool->kernel_width; j++) {
-                    const float *const from = window + i * pitch + j * channels;
-                    for (size_t c = 0; c < channels; c++)
-                        y[c] = from[c] > y[c] ? from[c] : y[c];
-                }
+            for (size_t c = 0; c < channels; c += LANES) {
+                vec largest = v_load(window + c);
+                for (size_t i = 0; i < pool->kernel_height; i++)
+                    for (size_t j = 0; j < pool->kernel_width; j++)
+                        largest = v_max(v_load(window + i * pitch + j * channels + c), largest);
+                store_row(y + c, largest, channels - c);
             }
         }
     }
@@ -448,22 +447,20 @@ static void max_pool(const struct ink__pool *pool, const float *x, float *y)
 static void max_pool_backward(const struct ink__pool *pool, const float *x, const float *y, const float *dy, float *dx)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
+    const bool overlap = pool->stride < pool->kernel_height || pool->stride < pool->kernel_width;
     memset(dx, 0, pool->height * pitch * sizeof *dx);
     for (size_t row = 0; row < pool->out_height; row++) {
         for (size_t column = 0; column < pool->out_width; column++, y += channels, dy += channels) {
             const size_t at = corner(pool, row, column);
-            for (size_t first = 0; first < channels; first += 16) {
-                const size_t width = channels - first < 16 ? channels - first : 16;
-                float left[16]; /* the gradient not yet given away */
-                memcpy(left, dy + first, width * sizeof *left);
+            for (size_t c = 0; c < channels; c += LANES) {
+                const vec largest = v_load(y + c), zero = v_set1(0.0f);
+                vec left = v_load(dy + c); /* the gradient not yet given away */
                 for (size_t i = 0; i < pool->kernel_height; i++) {
                     for (size_t j = 0; j < pool->kernel_width; j++) {
-                        const size_t place = at + i * pitch + j * channels + first;
-                        for (size_t c = 0; c < width; c++) {
-                            const bool here = x[place + c] == y[first + c];
-                            dx[place + c] += here ? left[c] : 0.0f;
-                            left[c] = here ? 0.0f : left[c];
-                        }
+                        const size_t place = at + i * pitch + j * channels + c;
+                        const vec here = v_load(x + place), given = v_where_equal(here, largest, left, zero);
+                        store_row(dx + place, overlap ? v_add(v_load(dx + place), given) : given, channels - c);
+                        left = v_where_equal(here, largest, zero, left);
                     }
                 }
             }
@@ -474,16 +471,17 @@ static void max_pool_backward(const struct ink__pool *pool, const float *x, cons
 static void mean_pool(const struct ink__pool *pool, const float *x, float *y)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
-    const float share = 1.0f / (float)(pool->kernel_height * pool->kernel_width);
+    const vec share = v_set1(1.0f / (float)(pool->kernel_height * pool->kernel_width));
     for (size_t row = 0; row < pool->out_height; row++) {
         for (size_t column = 0; column < pool->out_width; column++, y += channels) {
             const float *const window = x + corner(pool, row, column);
-            for (size_t c = 0; c < channels; c++)
-                y[c] = 0.0f;
-            for (size_t i = 0; i < pool->kernel_height; i++)
-                for (size_t j = 0; j < pool->kernel_width; j++)
-                    for (size_t c = 0; c < channels; c++)
-                        y[c] = __builtin_fmaf(share, window[i * pitch + j * channels + c], y[c]);
+            for (size_t c = 0; c < channels; c += LANES) {
+                vec mean = v_set1(0.0f);
+                for (size_t i = 0; i < pool->kernel_height; i++)
+                    for (size_t j = 0; j < pool->kernel_width; j++)
+                        mean = v_fma(share, v_load(window + i * pitch + j * channels + c), mean);
+                store_row(y + c, mean, channels - c);
+            }
         }
     }
 }
@@ -491,16 +489,20 @@ static void mean_pool(const struct ink__pool *pool, const float *x, float *y)
 static void mean_pool_backward(const struct ink__pool *pool, const float *dy, float *dx)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
-    const float share = 1.0f / (float)(pool->kernel_height * pool->kernel_width);
+    const vec share = v_set1(1.0f / (float)(pool->kernel_height * pool->kernel_width));
     memset(dx, 0, pool->height * pitch * sizeof *dx);
     for (size_t row = 0; row < pool->out_height; row++) {
         for (size_t column = 0; column < pool->out_width; column++, dy += channels) {
             float *const window = dx + corner(pool, row, column);
-            for (size_t i = 0; i < pool->kernel_height; i++)
-                for (size_t j = 0; j < pool->kernel_width; j++)
-                    for (size_t c = 0; c < channels; c++)
-                        window[i * pitch + j * channels + c] =
-                            __builtin_fmaf(share, dy[c], window[i * pitch + j * channels + c]);
+            for (size_t c = 0; c < channels; c += LANES) {
+                const vec d = v_load(dy + c);
+                for (size_t i = 0; i < pool->kernel_height; i++) {
+                    for (size_t j = 0; j < pool->kernel_width; j++) {
+                        float *const place = window + i * pitch + j * channels + c;
+                        store_row(place, v_fma(share, d, v_load(place)), channels - c);
+                    }
+                }
+            }
         }
     }
 }

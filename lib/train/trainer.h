@@ -42,7 +42,8 @@ struct ink_trainer {
     uint8_t *labels;        /* (batch) */
     uint32_t *samples;      /* (batch) */
     struct ink__update update;
-    double *row_squares;  /* (rows of all parameters) for clipping; NULL without */
+    double *row_squares;   /* (row_count) rows of all parameters, for clipping */
+    size_t row_count;
     float *probabilities; /* (INK__EVALUATION_BATCH, classes) scratch of validation */
     double seconds;       /* spent training in this epoch, in this process */
     bool shuffled;        /* `order` is this epoch's */
