@@ -48,7 +48,7 @@ struct ink_error {
 
 /* ---- The build and the machine ----------------------------------------------------------------------------------- */
 
-/* One optional part of the library: "openmp", "sha256". */
+/* One optional part of the library: "sha256". */
 struct ink_feature {
     const char *name;
     bool present;
@@ -219,8 +219,8 @@ const char *ink_net_spec(const struct ink_net *net);
 /* Names of the classes; "0", "1", ... until a trainer or a file sets them. */
 const char *ink_net_class_name(const struct ink_net *net, size_t c);
 
-/* Metadata: free text by key. Keys used by the library: "spec", "input", "classes", "mean", "deviation", "dataset",
- * "dataset_sha256", "seed", "options", "validation_accuracy". `i`-th pair; false past the last. */
+/* Metadata: free text by key. Keys used by the library: "format", "spec", "input", "classes", "mean", "deviation",
+ * "dataset", "dataset_sha256", "seed", "options", "validation_accuracy". `i`-th pair; false past the last. */
 bool ink_net_metadata(const struct ink_net *net, size_t i, const char **key, const char **value);
 /* Sets or replaces a pair. INK_BAD_ARGUMENT for a key that the library owns. */
 enum ink_status ink_net_set_metadata(struct ink_net *net, const char *key, const char *value, struct ink_error *err);

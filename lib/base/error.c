@@ -13,6 +13,10 @@ enum ink_status ink__fail(struct ink_error *err, enum ink_status code, const cha
         err->code = code;
         vsnprintf(err->message, sizeof err->message, format, arguments);
         va_end(arguments);
+        /* A file's words may hold line breaks and terminal controls; a message is one line of text. */
+        for (char *at = err->message; *at != '\0'; at++)
+            if ((unsigned char)*at < ' ' || *at == '\x7f')
+                *at = '?';
     }
     return code;
 }

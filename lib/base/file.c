@@ -85,7 +85,12 @@ enum ink_status ink__writer_open(struct ink__writer *writer, const char *path, s
 {
     static const char suffix[] = ".XXXXXX.part";
     const size_t length = strlen(path);
+    struct stat info;
     *writer = (struct ink__writer){ .descriptor = -1 };
+    /* The rename would put a file in the place of /dev/null. */
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+        return ink__fail(err, INK_FAILED, "%s: cannot write: is %s, expected a file", path,
+                         S_ISDIR(info.st_mode) ? "a folder" : "not a regular file");
     writer->path = ink__string(path);
     writer->temporary = ink__array(length + sizeof suffix, 1);
     writer->buffer = ink__array(WRITE_BUFFER, 1);

@@ -33,7 +33,7 @@ static void resize(const struct ink_picture *picture, struct ink_shape shape, ui
         for (size_t x = 0; x < shape.width; x++) {
             const struct ink__window columns = ink__window_of(x, shape.width, picture->shape.width);
             uint8_t *pixel = pixels + (y * shape.width + x) * shape.channels;
-            double colour[3];
+            double colour[3] = { 0.0 };
             sample_colour(colour, picture, &rows, &columns);
             if (shape.channels == 1) /* Rec. 601 */
                 colour[0] = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2];

@@ -15,4 +15,6 @@ typedef __m512 vec;
 #define v_max(a, b)               _mm512_max_ps(a, b)
 #define v_store_part(p, x, count) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (count)) - 1u), x)
 
+#define v_where_equal(a, b, yes, no) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), no, yes)
+
 #include "kernel/template.h"

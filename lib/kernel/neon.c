@@ -21,4 +21,6 @@ typedef float32x4_t vec;
             (p)[l_] = lanes_[l_];                                                                                      \
     } while (0)
 
+#define v_where_equal(a, b, yes, no) vbslq_f32(vceqq_f32(a, b), yes, no)
+
 #include "kernel/template.h"

@@ -13,4 +13,6 @@ typedef float vec;
 #define v_add(a, b)               ((a) + (b))
 #define v_max(a, b)               ((a) > (b) ? (a) : (b))
 
+#define v_where_equal(a, b, yes, no) ((a) == (b) ? (yes) : (no))
+
 #include "kernel/template.h"

@@ -5,9 +5,10 @@
  *   LANES         floats in a vector
  *   ROWS_1, ROWS_2 the most rows of a tile of the matrix product one and two vectors wide, as many as its registers
  * hold vec           the vector type, with v_load, v_store (unaligned), v_store_part (the first `count` lanes), v_set1,
- * v_fma (a b + c, rounded once), v_add, v_max (a > b ? a : b, by lane)
+ * v_fma (a b + c, rounded once), v_add, v_max (a > b ? a : b, by lane),
+ *                 v_where_equal (a == b ? yes : no, by lane)
  *
- * Only the products and the sums by channel are written in vectors. The element-wise kernels are plain loops: the
+ * The products, pools and sums by channel are written in vectors. The element-wise kernels are plain loops: the
  * compiler vectorises them for the instruction set, and IEEE arithmetic gives each element the same bits however many
  * there are.
  */
@@ -230,6 +231,13 @@ INK__INLINE void sparse_row(const size_t vecs, const uint16_t *index, const floa
     UNROLL for (size_t v = 0; v < vecs; v++) store_row(y + j + v * LANES, sum[v], outputs - j - v * LANES);
 }
 
+/* How many vectors of columns to take together when `columns` are left: 8, 4, 2 or 1. */
+INK__INLINE size_t columns_together(size_t columns)
+{
+    const size_t vecs = (columns + LANES - 1) / LANES;
+    return vecs >= 8 ? 8 : vecs >= 4 ? 4 : vecs >= 2 ? 2 : 1;
+}
+
 static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, const float *w, size_t ld,
                            const float *bias, size_t outputs, float *y)
 {
@@ -237,19 +245,31 @@ static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, 
         const uint16_t *const index = x->index + s * x->stride;
         const float *const value = x->value + s * x->stride;
         const size_t count = x->block[s * (x->blocks + 1) + x->blocks];
-        for (size_t j = 0; j < outputs;) {
-            const size_t left = (outputs - j + LANES - 1) / LANES;
-            if (left >= 8) {
+        for (size_t j = 0, vecs; j < outputs; j += vecs * LANES) {
+            vecs = columns_together(outputs - j);
+            if (vecs == 8)
                 sparse_row(8, index, value, count, w, ld, bias, j, outputs, y);
-                j += 8 * LANES;
-            } else if (left >= 4) {
+            else if (vecs == 4)
                 sparse_row(4, index, value, count, w, ld, bias, j, outputs, y);
-                j += 4 * LANES;
-            } else {
+            else if (vecs == 2)
+                sparse_row(2, index, value, count, w, ld, bias, j, outputs, y);
+            else
                 sparse_row(1, index, value, count, w, ld, bias, j, outputs, y);
-                j += LANES;
-            }
         }
+    }
+}
+
+/* One block of one sample into columns j .. j + vecs * LANES of dw; d is the sample's gradient from column j on. */
+INK__INLINE void sparse_block(const size_t vecs, const uint16_t *index, const float *value, size_t begin, size_t end,
+                              const float *d, float *dw, size_t ld, size_t width)
+{
+    vec row[8];
+    UNROLL for (size_t v = 0; v < vecs; v++) row[v] = v_load(d + v * LANES);
+    for (size_t e = begin; e < end; e++) {
+        float *const to = dw + index[e] * ld;
+        const vec x = v_set1(value[e]);
+        UNROLL for (size_t v = 0; v < vecs; v++)
+            store_row(to + v * LANES, v_fma(x, row[v], v_load(to + v * LANES)), width - v * LANES);
     }
 }
 
@@ -262,15 +282,22 @@ static void sparse_gradient(const struct ink__sparse *x, size_t n, const float *
         for (size_t s = 0; s < n; s++) {
             const uint16_t *const index = x->index + s * x->stride;
             const float *const value = x->value + s * x->stride;
-            const uint16_t *const block = x->block + s * (x->blocks + 1) + b;
-            const float *const d = dy + s * outputs;
-            for (size_t e = block[0]; e < block[1]; e++) {
-                if (index[e] < begin || index[e] >= end)
-                    continue; /* a block that two threads share */
-                float *const row = dw + index[e] * ld;
-                const vec v = v_set1(value[e]);
-                for (size_t j = 0; j < outputs; j += LANES)
-                    store_row(row + j, v_fma(v, v_load(d + j), v_load(row + j)), outputs - j);
+            size_t from = x->block[s * (x->blocks + 1) + b], to = x->block[s * (x->blocks + 1) + b + 1];
+            while (from < to && index[from] < begin) /* a block that two threads share */
+                from++;
+            while (from < to && index[to - 1] >= end)
+                to--;
+            for (size_t j = 0, vecs; from < to && j < outputs; j += vecs * LANES) {
+                const float *const d = dy + s * outputs + j;
+                vecs = columns_together(outputs - j);
+                if (vecs == 8)
+                    sparse_block(8, index, value, from, to, d, dw + j, ld, outputs - j);
+                else if (vecs == 4)
+                    sparse_block(4, index, value, from, to, d, dw + j, ld, outputs - j);
+                else if (vecs == 2)
+                    sparse_block(2, index, value, from, to, d, dw + j, ld, outputs - j);
+                else
+                    sparse_block(1, index, value, from, to, d, dw + j, ld, outputs - j);
             }
         }
     }
@@ -406,14 +433,12 @@ static void max_pool(const struct ink__pool *pool, const float *x, float *y)
     for (size_t row = 0; row < pool->out_height; row++) {
         for (size_t column = 0; column < pool->out_width; column++, y += channels) {
             const float *const window = x + corner(pool, row, column);
-            for (size_t c = 0; c < channels; c++)
-                y[c] = window[c];
-            for (size_t i = 0; i < pool->kernel_height; i++) {
-                for (size_t j = 0; j < pool->kernel_width; j++) {
-                    const float *const from = window + i * pitch + j * channels;
-                    for (size_t c = 0; c < channels; c++)
-                        y[c] = from[c] > y[c] ? from[c] : y[c];
-                }
+            for (size_t c = 0; c < channels; c += LANES) {
+                vec largest = v_load(window + c);
+                for (size_t i = 0; i < pool->kernel_height; i++)
+                    for (size_t j = 0; j < pool->kernel_width; j++)
+                        largest = v_max(v_load(window + i * pitch + j * channels + c), largest);
+                store_row(y + c, largest, channels - c);
             }
         }
     }
@@ -422,22 +447,20 @@ static void max_pool(const struct ink__pool *pool, const float *x, float *y)
 static void max_pool_backward(const struct ink__pool *pool, const float *x, const float *y, const float *dy, float *dx)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
+    const bool overlap = pool->stride < pool->kernel_height || pool->stride < pool->kernel_width;
     memset(dx, 0, pool->height * pitch * sizeof *dx);
     for (size_t row = 0; row < pool->out_height; row++) {
         for (size_t column = 0; column < pool->out_width; column++, y += channels, dy += channels) {
             const size_t at = corner(pool, row, column);
-            for (size_t first = 0; first < channels; first += 16) {
-                const size_t width = channels - first < 16 ? channels - first : 16;
-                float left[16]; /* the gradient not yet given away */
-                memcpy(left, dy + first, width * sizeof *left);
+            for (size_t c = 0; c < channels; c += LANES) {
+                const vec largest = v_load(y + c), zero = v_set1(0.0f);
+                vec left = v_load(dy + c); /* the gradient not yet given away */
                 for (size_t i = 0; i < pool->kernel_height; i++) {
                     for (size_t j = 0; j < pool->kernel_width; j++) {
-                        const size_t place = at + i * pitch + j * channels + first;
-                        for (size_t c = 0; c < width; c++) {
-                            const bool here = x[place + c] == y[first + c];
-                            dx[place + c] += here ? left[c] : 0.0f;
-                            left[c] = here ? 0.0f : left[c];
-                        }
+                        const size_t place = at + i * pitch + j * channels + c;
+                        const vec here = v_load(x + place), given = v_where_equal(here, largest, left, zero);
+                        store_row(dx + place, overlap ? v_add(v_load(dx + place), given) : given, channels - c);
+                        left = v_where_equal(here, largest, zero, left);
                     }
                 }
             }
@@ -448,16 +471,17 @@ static void max_pool_backward(const struct ink__pool *pool, const float *x, cons
 static void mean_pool(const struct ink__pool *pool, const float *x, float *y)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
-    const float share = 1.0f / (float)(pool->kernel_height * pool->kernel_width);
+    const vec share = v_set1(1.0f / (float)(pool->kernel_height * pool->kernel_width));
     for (size_t row = 0; row < pool->out_height; row++) {
         for (size_t column = 0; column < pool->out_width; column++, y += channels) {
             const float *const window = x + corner(pool, row, column);
-            for (size_t c = 0; c < channels; c++)
-                y[c] = 0.0f;
-            for (size_t i = 0; i < pool->kernel_height; i++)
-                for (size_t j = 0; j < pool->kernel_width; j++)
-                    for (size_t c = 0; c < channels; c++)
-                        y[c] = __builtin_fmaf(share, window[i * pitch + j * channels + c], y[c]);
+            for (size_t c = 0; c < channels; c += LANES) {
+                vec mean = v_set1(0.0f);
+                for (size_t i = 0; i < pool->kernel_height; i++)
+                    for (size_t j = 0; j < pool->kernel_width; j++)
+                        mean = v_fma(share, v_load(window + i * pitch + j * channels + c), mean);
+                store_row(y + c, mean, channels - c);
+            }
         }
     }
 }
@@ -465,16 +489,20 @@ static void mean_pool(const struct ink__pool *pool, const float *x, float *y)
 static void mean_pool_backward(const struct ink__pool *pool, const float *dy, float *dx)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
-    const float share = 1.0f / (float)(pool->kernel_height * pool->kernel_width);
+    const vec share = v_set1(1.0f / (float)(pool->kernel_height * pool->kernel_width));
     memset(dx, 0, pool->height * pitch * sizeof *dx);
     for (size_t row = 0; row < pool->out_height; row++) {
         for (size_t column = 0; column < pool->out_width; column++, dy += channels) {
             float *const window = dx + corner(pool, row, column);
-            for (size_t i = 0; i < pool->kernel_height; i++)
-                for (size_t j = 0; j < pool->kernel_width; j++)
-                    for (size_t c = 0; c < channels; c++)
-                        window[i * pitch + j * channels + c] =
-                            __builtin_fmaf(share, dy[c], window[i * pitch + j * channels + c]);
+            for (size_t c = 0; c < channels; c += LANES) {
+                const vec d = v_load(dy + c);
+                for (size_t i = 0; i < pool->kernel_height; i++) {
+                    for (size_t j = 0; j < pool->kernel_width; j++) {
+                        float *const place = window + i * pitch + j * channels + c;
+                        store_row(place, v_fma(share, d, v_load(place)), channels - c);
+                    }
+                }
+            }
         }
     }
 }

@@ -128,6 +128,11 @@ enum ink_status ink__net_layout(struct ink_net *net, struct ink_error *err)
     if (l.overflow)
         return ink__fail(err, INK_BAD_ARGUMENT, "network: more weights than the library can address (2^31)");
     net->weight_count = l.offset;
+    return INK_OK;
+}
+
+enum ink_status ink__net_allocate(struct ink_net *net, struct ink_error *err)
+{
     /* 16 floats more may be read past the end, see kernel.h. */
     struct ink__arena arena = { 0 };
     ink__arena_take(&arena, net->weight_count + 16, sizeof *net->weights);
@@ -292,6 +297,8 @@ enum ink_status ink_net_new(struct ink_net **out, struct ink_shape input, const 
 {
     enum ink_status status = ink__net_make(out, input, spec, err);
     if (status == INK_OK)
+        status = ink__net_allocate(*out, err);
+    if (status == INK_OK)
         status = initialise(*out, initialisation, seed, err);
     if (status != INK_OK) {
         ink_net_free(*out);
@@ -353,8 +360,8 @@ enum ink_status ink__net_set(struct ink_net *net, const char *key, const char *v
     return replace(&net->metadata[i].value, value) ? INK_OK : ink__fail_memory(err);
 }
 
-static const char *const own_keys[] = { "spec",    "input",          "classes", "mean",    "deviation",
-                                        "dataset", "dataset_sha256", "seed",    "options", "validation_accuracy" };
+static const char *const own_keys[] = { "spec",    "validation_accuracy", "deviation", "seed",  "mean",   "format",
+                                        "dataset", "dataset_sha256",      "options",   "input", "classes" };
 
 enum ink_status ink_net_set_metadata(struct ink_net *net, const char *key, const char *value, struct ink_error *err)
 {
@@ -381,12 +388,9 @@ bool ink_net_metadata(const struct ink_net *net, size_t i, const char **key, con
     return true;
 }
 
-enum ink_status ink__net_set_class_names(struct ink_net *net, const char *const *names, struct ink_error *err)
+enum ink_status ink__net_set_class_name(struct ink_net *net, size_t c, const char *name, struct ink_error *err)
 {
-    for (size_t c = 0; c < net->classes; c++)
-        if (!replace(&net->class_names[c], names[c]))
-            return ink__fail_memory(err);
-    return INK_OK;
+    return replace(&net->class_names[c], name) ? INK_OK : ink__fail_memory(err);
 }
 
 /* ---- Questions --------------------------------------------------------------------------------------------------- */

@@ -90,15 +90,18 @@ static inline size_t ink__elements(struct ink_shape shape)
 /* Reads the line into net->layers, loss and classes; net->input is set. INK_BAD_ARGUMENT with the column. */
 enum ink_status ink__spec_parse(struct ink_net *net, const char *spec, struct ink_error *err);
 
-/* Lays out the parameters of net->layers and allocates the weights, zeroed (a norm's scale and variance are 1). */
+/* Lays out the parameters of net->layers. */
 enum ink_status ink__net_layout(struct ink_net *net, struct ink_error *err);
 
-/* A network without random weights: what a file is read into. */
+/* A network without weights: a few words in a file may ask for gigabytes, so the file is checked first. */
 enum ink_status ink__net_make(struct ink_net **out, struct ink_shape input, const char *spec, struct ink_error *err);
+/* Allocates the weights, zeroed (a norm's scale and variance are 1). */
+enum ink_status ink__net_allocate(struct ink_net *net, struct ink_error *err);
 
-/* Sets or replaces metadata, the library's own keys too. `names` (classes) are copied. INK_FAILED: out of memory. */
+/* Sets or replaces metadata, the library's own keys too. INK_FAILED: out of memory. */
 enum ink_status ink__net_set(struct ink_net *net, const char *key, const char *value, struct ink_error *err);
-enum ink_status ink__net_set_class_names(struct ink_net *net, const char *const *names, struct ink_error *err);
+/* Names class c. `name` is copied. */
+enum ink_status ink__net_set_class_name(struct ink_net *net, size_t c, const char *name, struct ink_error *err);
 /* The value of `key`, or NULL. */
 const char *ink__net_get(const struct ink_net *net, const char *key);
 

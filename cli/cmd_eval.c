@@ -1,0 +1,183 @@
+/* inkling eval: how well a model does on a data set. */
+#include "json.h"
+#include "terminal.h"
+
+#include <string.h>
+
+struct eval_arguments {
+    const char *split;
+    double min_accuracy;
+    size_t threads;
+    bool json, confusion;
+};
+
+#define AT(member, kind) CLI_AT(struct eval_arguments, member, kind)
+
+static const char *split_name(size_t i)
+{
+    static const char *const names[] = { "test", "train", NULL };
+    return names[i];
+}
+
+/* ---- As text ----------------------------------------------------------------------------------------------------- */
+
+static size_t longest_class_name(const struct ink_net *net)
+{
+    size_t longest = strlen("class");
+    for (size_t c = 0; c < ink_net_classes(net); c++) {
+        const size_t length = strlen(ink_net_class_name(net, c));
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
+static void print_classes(const struct ink_net *net, const struct ink_metrics *metrics)
+{
+    const int width = (int)longest_class_name(net);
+    printf("\n%-*s  %8s  %9s  %7s  %7s\n", width, "class", "images", "precision", "recall", "F1");
+    for (size_t c = 0; c < metrics->classes; c++) {
+        const struct ink_class_metrics m = ink_metrics_class(metrics, c);
+        char count[32];
+        printf("%-*s  %8s  %8.2f%%  %6.2f%%  %6.2f%%\n", width, ink_net_class_name(net, c),
+               terminal_number(count, m.count), 100 * m.precision, 100 * m.recall, 100 * m.f1);
+    }
+}
+
+/* A row a true class, a column an answer, the columns numbered as the rows are. */
+static void print_confusion(const struct ink_net *net, const struct ink_metrics *metrics)
+{
+    const int name_width = (int)longest_class_name(net);
+    int width = 2;
+    for (size_t i = 0; i < metrics->classes * metrics->classes; i++) {
+        const int digits = snprintf(NULL, 0, "%zu", metrics->confusion[i]);
+        width = digits > width ? digits : width;
+    }
+    printf("\nconfusion: a row for the true class, a column for the answer\n%3s %*s", "", name_width, "");
+    for (size_t c = 0; c < metrics->classes; c++)
+        printf(" %*zu", width, c);
+    printf("\n");
+    for (size_t row = 0; row < metrics->classes; row++) {
+        printf("%3zu %-*s", row, name_width, ink_net_class_name(net, row));
+        for (size_t column = 0; column < metrics->classes; column++) {
+            const size_t count = metrics->confusion[row * metrics->classes + column];
+            if (count > 0)
+                printf(" %*zu", width, count);
+            else
+                printf(" %*s", width, ".");
+        }
+        printf("\n");
+    }
+}
+
+static void print_text(const struct cli_call *call, const struct ink_net *net, const struct ink_metrics *metrics)
+{
+    const struct eval_arguments *arguments = call->arguments;
+    char count[32], wrong[32];
+    printf("%s on %s, %s images of %s\n", call->operands[0], call->operands[1], terminal_number(count, metrics->count),
+           arguments->split);
+    printf("accuracy  %.2f%%   (95%% interval %.2f%% to %.2f%%; %s wrong)\n", 100 * metrics->accuracy,
+           100 * metrics->accuracy_low, 100 * metrics->accuracy_high,
+           terminal_number(wrong, metrics->count - metrics->correct));
+    printf("loss      %.4f\n", metrics->loss);
+    print_classes(net, metrics);
+    if (arguments->confusion)
+        print_confusion(net, metrics);
+}
+
+/* ---- As JSON ----------------------------------------------------------------------------------------------------- */
+
+static json_t *classes_json(const struct ink_net *net, const struct ink_metrics *metrics)
+{
+    json_t *list = json_array();
+    for (size_t c = 0; c < metrics->classes; c++) {
+        const struct ink_class_metrics m = ink_metrics_class(metrics, c);
+        json_array_append_new(list,
+                              json_pack("{s:s, s:I, s:f, s:f, s:f}", "name", ink_net_class_name(net, c), "count",
+                                        (json_int_t)m.count, "precision", m.precision, "recall", m.recall, "f1", m.f1));
+    }
+    return list;
+}
+
+static json_t *confusion_json(const struct ink_metrics *metrics)
+{
+    json_t *rows = json_array();
+    for (size_t row = 0; row < metrics->classes; row++) {
+        json_t *columns = json_array();
+        for (size_t column = 0; column < metrics->classes; column++)
+            json_array_append_new(columns,
+                                  json_integer((json_int_t)metrics->confusion[row * metrics->classes + column]));
+        json_array_append_new(rows, columns);
+    }
+    return rows;
+}
+
+static enum ink_status print_json(const struct cli_call *call, const struct ink_net *net,
+                                  const struct ink_metrics *metrics, struct ink_error *err)
+{
+    const struct eval_arguments *arguments = call->arguments;
+    return cli_print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:o, s:o, s:o}", "model",
+                                    call->operands[0], "data", call->operands[1], "split", arguments->split, "count",
+                                    (json_int_t)metrics->count, "correct", (json_int_t)metrics->correct, "accuracy",
+                                    metrics->accuracy, "accuracy_low", metrics->accuracy_low, "accuracy_high",
+                                    metrics->accuracy_high, "loss", cli_json_real(metrics->loss), "classes",
+                                    classes_json(net, metrics), "confusion", confusion_json(metrics)),
+                          stdout, err);
+}
+
+/* ---- The command ------------------------------------------------------------------------------------------------- */
+
+static int run(const struct cli_call *call, struct ink_error *err)
+{
+    const struct eval_arguments *arguments = call->arguments;
+    const enum ink_split split = strcmp(arguments->split, "train") == 0 ? INK_TRAIN : INK_TEST;
+    struct ink_net *net = NULL;
+    struct ink_dataset *data = NULL;
+    struct ink_metrics metrics = { .count = 0 };
+    struct ink_compute compute;
+    int status = (int)cli_compute(&compute, arguments->threads, err);
+    if (status != INK_OK || (status = (int)ink_net_load(&net, call->operands[0], err)) != INK_OK ||
+        (status = (int)cli_open_dataset(&data, call->operands[1], split, err)) != INK_OK ||
+        (status = (int)ink_evaluate(net, data, &compute, &metrics, err)) != INK_OK)
+        goto out;
+    if (arguments->json)
+        status = (int)print_json(call, net, &metrics, err);
+    else
+        print_text(call, net, &metrics);
+    if (status == INK_OK && metrics.accuracy < arguments->min_accuracy) {
+        cli_fail(err, INK_FAILED, "accuracy %.6f is below --min-accuracy %g", metrics.accuracy,
+                 arguments->min_accuracy);
+        status = CLI_BELOW_THRESHOLD;
+    }
+out:
+    ink_metrics_free(&metrics);
+    ink_dataset_free(data);
+    ink_net_free(net);
+    return status;
+}
+
+const struct command cmd_eval = {
+    .name = "eval",
+    .operands = "MODEL DATA",
+    .least_operands = 2,
+    .most_operands = 2,
+    .summary = "measure a model on a data set: accuracy, loss, mistakes by class",
+    .about = "Runs MODEL over every image of DATA (a name such as mnist, a folder, an image file, or synthetic) and "
+             "tells its accuracy with the 95% interval (Wilson's score), its loss, and by class its precision, "
+             "recall and F1.",
+    .options =
+        (const struct cli_option[]){
+            { "split", AT(split, CLI_CHOICE), .value = "SPLIT", .choice = split_name, .help = "the images to use" },
+            { "confusion", AT(confusion, CLI_FLAG), .help = "print the confusion matrix too" },
+            { "min-accuracy", AT(min_accuracy, CLI_DOUBLE), .value = "A", .most = 1,
+              .help = "exit with code 4 if the accuracy, in [0, 1], is below A" },
+            CLI_OPTION_JSON(struct eval_arguments, json),
+            CLI_OPTION_THREADS(struct eval_arguments, threads),
+            { .name = NULL },
+        },
+    .examples = (const char *const[]){ "inkling eval digits.safetensors mnist",
+                                       "inkling eval digits.safetensors mnist --min-accuracy 0.97",
+                                       "inkling eval digits.safetensors ./my-idx-files --json", NULL },
+    .defaults = &(const struct eval_arguments){ .split = "test", .min_accuracy = CLI_NO_NUMBER },
+    .size = sizeof(struct eval_arguments),
+    .run = run,
+};

@@ -1,0 +1,64 @@
+/* Inference: a plan for one thread, over a net that many sessions share. */
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "nn/plan.h"
+
+struct ink_session {
+    struct ink__plan *plan;
+};
+
+enum ink_status ink_session_new(struct ink_session **out, const struct ink_net *net, size_t max_batch,
+                                const struct ink_compute *compute, struct ink_error *err)
+{
+    struct ink_compute one = compute != NULL ? *compute : (struct ink_compute){ 0 };
+    *out = NULL;
+    if (max_batch == 0)
+        return ink__fail(err, INK_BAD_ARGUMENT, "a session for 0 images, expected at least 1");
+    struct ink_session *session = ink__array(1, sizeof *session);
+    if (session == NULL)
+        return ink__fail_memory(err);
+    one.threads = 1;
+    /* Drawn pictures are mostly ground; images that are not lose little by being read as sparse, since only the first
+     * layer of a dense network is. */
+    const enum ink_status status = ink__plan_new(&session->plan, net, max_batch, false, 0.0, &one, err);
+    if (status != INK_OK) {
+        free(session);
+        return status;
+    }
+    *out = session;
+    return INK_OK;
+}
+
+void ink_session_free(struct ink_session *session)
+{
+    if (session == NULL)
+        return;
+    ink__plan_free(session->plan);
+    free(session);
+}
+
+void ink_session_run(struct ink_session *session, const float *images, size_t n, float *probabilities)
+{
+    const struct ink__batch batch = { .count = n, .floats = images };
+    ink__plan_infer(session->plan, NULL, &batch, probabilities);
+}
+
+struct bytes {
+    const uint8_t *images;
+    size_t size;
+};
+
+static const uint8_t *nth_image(void *context, size_t i, uint8_t *scratch)
+{
+    const struct bytes *bytes = context;
+    (void)scratch;
+    return bytes->images + i * bytes->size;
+}
+
+void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, size_t n, float *probabilities)
+{
+    struct bytes bytes = { images, ink__elements(session->plan->net->input) };
+    const struct ink__batch batch = { .count = n, .image = nth_image, .context = &bytes };
+    ink__plan_infer(session->plan, NULL, &batch, probabilities);
+}

@@ -1,0 +1,132 @@
+/* Evaluation: accuracy and its interval, loss, confusion matrix, the figures by class. */
+#include "train/metrics.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "data/dataset.h"
+
+enum ink_status ink__check_data(const struct ink_net *net, const struct ink_dataset *data, struct ink_error *err)
+{
+    const struct ink_shape found = ink_dataset_shape(data), expected = net->input;
+    if (found.height != expected.height || found.width != expected.width || found.channels != expected.channels)
+        return ink__fail(err, INK_BAD_INPUT, "%s: images of %zux%zux%zu, expected the network's %zux%zux%zu",
+                         ink_dataset_name(data), found.height, found.width, found.channels, expected.height,
+                         expected.width, expected.channels);
+    if (ink_dataset_classes(data) > net->classes)
+        return ink__fail(err, INK_BAD_INPUT, "%s: %zu classes, expected at most the network's %zu",
+                         ink_dataset_name(data), ink_dataset_classes(data), net->classes);
+    if (ink_dataset_count(data) == 0)
+        return ink__fail(err, INK_BAD_INPUT, "%s: no images", ink_dataset_name(data));
+    return INK_OK;
+}
+
+struct answers {
+    const struct ink_dataset *data;
+    const uint32_t *index;
+    size_t from;
+};
+
+static size_t image_number(const struct answers *a, size_t i)
+{
+    return a->index != NULL ? a->index[a->from + i] : a->from + i;
+}
+
+static const uint8_t *image_of(void *context, size_t i, uint8_t *scratch)
+{
+    const struct answers *a = context;
+    (void)scratch;
+    return ink_dataset_pixels(a->data, image_number(a, i));
+}
+
+void ink__count_answers(struct ink__plan *plan, struct ink__pool *pool, const struct ink_dataset *data,
+                        const uint32_t *index, size_t count, float *probabilities, struct ink_metrics *metrics)
+{
+    const size_t classes = plan->net->classes;
+    struct answers a = { .data = data, .index = index };
+    struct ink__batch batch = { .image = image_of, .context = &a };
+    for (; a.from < count; a.from += INK__EVALUATION_BATCH) {
+        const size_t left = count - a.from;
+        batch.count = left < INK__EVALUATION_BATCH ? left : INK__EVALUATION_BATCH;
+        ink__plan_infer(plan, pool, &batch, probabilities);
+        for (size_t i = 0; i < batch.count; i++) {
+            const float *p = probabilities + i * classes;
+            const size_t label = ink_dataset_label(data, image_number(&a, i));
+            size_t answer = 0;
+            for (size_t c = 1; c < classes; c++)
+                if (p[c] > p[answer])
+                    answer = c;
+            metrics->correct += answer == label;
+            metrics->loss += ink__loss_of(plan->net->loss, p, classes, label);
+            if (metrics->confusion != NULL)
+                metrics->confusion[label * classes + answer]++;
+        }
+    }
+}
+
+/* Wilson, "Probable inference, the law of succession, and statistical inference" (1927), with z = 1.96. */
+static void wilson(struct ink_metrics *m)
+{
+    const double n = (double)m->count, z = 1.959963984540054, p = m->accuracy;
+    const double middle = p + z * z / (2.0 * n), spread = z * sqrt(p * (1.0 - p) / n + z * z / (4.0 * n * n));
+    m->accuracy_low = (middle - spread) / (1.0 + z * z / n);
+    m->accuracy_high = (middle + spread) / (1.0 + z * z / n);
+}
+
+enum ink_status ink_evaluate(const struct ink_net *net, const struct ink_dataset *data,
+                             const struct ink_compute *compute, struct ink_metrics *metrics, struct ink_error *err)
+{
+    struct ink__plan *plan = NULL;
+    struct ink__pool *pool = NULL;
+    float *probabilities = NULL;
+    *metrics = (struct ink_metrics){ .count = ink_dataset_count(data), .classes = net->classes };
+    enum ink_status status = ink__check_data(net, data, err);
+    if (status == INK_OK)
+        status = ink__plan_new(&plan, net, INK__EVALUATION_BATCH, false, ink__dataset_density(data), compute, err);
+    if (status != INK_OK)
+        return status;
+    pool = ink__pool_new(plan->threads);
+    probabilities = ink__array(INK__EVALUATION_BATCH * net->classes, sizeof *probabilities);
+    metrics->confusion = ink__array(net->classes * net->classes, sizeof *metrics->confusion);
+    if (pool == NULL || probabilities == NULL || metrics->confusion == NULL) {
+        ink_metrics_free(metrics);
+        status = ink__fail_memory(err);
+        goto out;
+    }
+    ink__count_answers(plan, pool, data, NULL, metrics->count, probabilities, metrics);
+    metrics->accuracy = (double)metrics->correct / (double)metrics->count;
+    metrics->loss /= (double)metrics->count;
+    wilson(metrics);
+out:
+    free(probabilities);
+    ink__pool_free(pool);
+    ink__plan_free(plan);
+    return status;
+}
+
+void ink_metrics_free(struct ink_metrics *metrics)
+{
+    free(metrics->confusion);
+    *metrics = (struct ink_metrics){ 0 };
+}
+
+static double ratio(size_t part, size_t whole)
+{
+    return whole > 0 ? (double)part / (double)whole : 0.0;
+}
+
+struct ink_class_metrics ink_metrics_class(const struct ink_metrics *metrics, size_t c)
+{
+    const size_t classes = metrics->classes, right = metrics->confusion[c * classes + c];
+    size_t truly = 0, answered = 0;
+    for (size_t i = 0; i < classes; i++) {
+        truly += metrics->confusion[c * classes + i];
+        answered += metrics->confusion[i * classes + c];
+    }
+    /* F1 = 2 precision recall / (precision + recall) = 2 right / (truly + answered) */
+    return (struct ink_class_metrics){ .count = truly,
+                                       .precision = ratio(right, answered),
+                                       .recall = ratio(right, truly),
+                                       .f1 = ratio(2 * right, truly + answered) };
+}

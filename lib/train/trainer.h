@@ -1,0 +1,52 @@
+/* The trainer's state, for trainer.c (the loop) and checkpoint.c (its file). */
+#ifndef INK_TRAIN_TRAINER_H
+#define INK_TRAIN_TRAINER_H
+
+#include "base/random.h"
+#include "nn/plan.h"
+#include "train/optimizer.h"
+
+struct ink_trainer {
+    struct ink_net *net;
+    const struct ink_dataset *data;
+    struct ink_train_options options; /* defaults written out */
+    const struct ink__optimizer *optimizer;
+    ink__schedule_fn *schedule;
+    char described[512]; /* the options that decide the result, as text */
+    char data_sha256[65];
+
+    struct ink__pool *pool;
+    struct ink__plan *plan;       /* of training */
+    struct ink__plan *evaluation; /* of validation; NULL without validation images */
+
+    /* Which images: `chosen` (count) is the training set without the validation images, which follow it in the same
+     * array; `order` (count) is this epoch's permutation of it. */
+    uint32_t *chosen, *order;
+    size_t count, validation_count;
+    size_t batches; /* of an epoch */
+
+    /* The position, and everything else that resuming restores. */
+    struct ink__numpy_random random;
+    size_t epoch, batch;   /* done */
+    double power1, power2; /* beta1 and beta2 to the number of steps done */
+    double loss_sum;       /* of this epoch so far */
+    size_t correct_sum, images_done;
+    double best_accuracy;
+    size_t best_epoch;
+    float *state1, *state2; /* (weight_count) of the optimizer */
+    float *best;            /* (weight_count) the best weights by validation */
+
+    /* One step. */
+    struct ink__batch now;
+    const uint8_t **images; /* (batch) */
+    uint8_t *labels;        /* (batch) */
+    uint32_t *samples;      /* (batch) */
+    struct ink__update update;
+    double *row_squares;   /* (row_count) rows of all parameters, for clipping */
+    size_t row_count;
+    float *probabilities; /* (INK__EVALUATION_BATCH, classes) scratch of validation */
+    double seconds;       /* spent training in this epoch, in this process */
+    bool shuffled;        /* `order` is this epoch's */
+};
+
+#endif

@@ -1,0 +1,86 @@
+"""What the program tests share: running the program, checking, and small encoders of the files it reads."""
+import os
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
+
+import numpy as np
+
+PROGRAM = sys.argv[1]
+passed = failed = 0
+
+
+def environment(**changes):
+    """The environment of the tests: no colours, no locale, nothing of the caller's that the program would read."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith(("INKLING_", "XDG_", "LC_", "LANG", "NO_COLOR"))}
+    return env | changes
+
+
+def run(*arguments, stdin=b"", env=None, **more):
+    """Runs the program; its output as text is in .out and .err, its exit code in .code."""
+    more.setdefault("stdout", subprocess.PIPE)
+    done = subprocess.run([PROGRAM, *map(str, arguments)], input=stdin, env=env or environment(),
+                          stderr=subprocess.PIPE, timeout=300, **more)
+    done.out, done.err = (done.stdout or b"").decode(), done.stderr.decode()
+    done.code = done.returncode
+    return done
+
+
+def check(condition, what):
+    global passed, failed
+    if condition:
+        passed += 1
+    else:
+        failed += 1
+        print("FAILED:", what)
+
+
+def check_run(done, code, *words):
+    """Checks the exit code, and that every word is somewhere in the output."""
+    text = done.out + done.err
+    missing = [word for word in words if word not in text]
+    check(done.code == code and not missing,
+          f"{' '.join(map(str, done.args[1:]))}: code {done.code}, expected {code}; missing {missing} in: {text[:2000]}")
+
+
+def finish():
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed or not passed else 0)
+
+
+def folder():
+    """A new temporary folder; use as a context manager."""
+    return tempfile.TemporaryDirectory(prefix="inkling-test-")
+
+
+def write(path, content):
+    with open(path, "wb") as file:
+        file.write(content)
+    return path
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def png(pixels):
+    """A PNG of uint8 pixels, (H, W) grey or (H, W, 3) colour."""
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+    height, width = pixels.shape[:2]
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels.astype(np.uint8))
+    header = struct.pack(">IIBBBBB", width, height, 8, 2 if pixels.ndim == 3 else 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def pgm(pixels):
+    """A PGM of uint8 pixels, (H, W)."""
+    return b"P5\n%d %d\n255\n" % (pixels.shape[1], pixels.shape[0]) + pixels.astype(np.uint8).tobytes()
+
+
+def idx(values):
+    """An IDX file of unsigned bytes."""
+    return struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.astype(np.uint8).tobytes()
