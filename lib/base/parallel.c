@@ -20,15 +20,22 @@
 /* How often a waiting thread looks before it sleeps: some 20 microseconds, a few times what waking up costs. */
 #define LOOKS 2000
 
+/*
+ * The ticket holds the number of items not yet taken in its low half, and counts jobs in its high half. Taking an item
+ * is a compare-and-swap of the whole, so whoever succeeds has an item of the job it looked at; that job cannot end
+ * before this item is done, and until then fn and context stay what they are.
+ */
 struct ink__pool {
-    atomic_size_t threads;
+    size_t threads;
     pthread_t *others; /* (threads - 1) */
-    ink__team_fn *fn;  /* NULL: the others are to end */
+    ink__item_fn *fn;
     void *context;
-    /* The barrier, on lines of their own: who waits reads `round`, who arrives writes `arrived`. */
-    _Alignas(64) atomic_size_t arrived;
-    _Alignas(64) atomic_uint round; /* barriers passed */
+    /* Each on a line of its own, for each is written by other threads at other times. */
+    _Alignas(64) _Atomic uint64_t ticket;
+    _Alignas(64) atomic_size_t undone; /* items of the job */
+    _Alignas(64) atomic_uint news;     /* counts jobs begun, jobs ended, and the end: what sleepers wait on */
     atomic_uint sleepers;
+    atomic_bool ending;
 };
 
 static void relax(void)
@@ -40,52 +47,45 @@ static void relax(void)
 #endif
 }
 
-/* Sleeps unless *round has changed from `seen`, until woken; may wake for nothing. */
-static void sleep_while(atomic_uint *round, unsigned seen)
+static void tell(struct ink__pool *pool)
 {
+    atomic_fetch_add(&pool->news, 1);
 #ifdef __linux__
-    syscall(SYS_futex, round, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+    if (atomic_load(&pool->sleepers) > 0)
+        syscall(SYS_futex, &pool->news, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+#endif
+}
+
+/* Waits a while for news since `seen`: looking first, then asleep. May return without any. */
+static void wait_for_news(struct ink__pool *pool, unsigned seen)
+{
+    for (int look = 0; look < LOOKS; look++) {
+        if (atomic_load_explicit(&pool->news, memory_order_acquire) != seen)
+            return;
+        relax();
+    }
+#ifdef __linux__
+    atomic_fetch_add(&pool->sleepers, 1);
+    syscall(SYS_futex, &pool->news, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+    atomic_fetch_sub(&pool->sleepers, 1);
 #else
-    (void)round;
-    (void)seen;
     sched_yield();
 #endif
 }
 
-static void wake_all(atomic_uint *round)
+/* Takes items and does them until none is left to take. */
+static void do_items(struct ink__pool *pool, size_t thread)
 {
-#ifdef __linux__
-    syscall(SYS_futex, round, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-#else
-    (void)round;
-#endif
-}
-
-static void wait_for_all(struct ink__pool *pool)
-{
-    const unsigned seen = atomic_load_explicit(&pool->round, memory_order_acquire);
-    if (atomic_fetch_add_explicit(&pool->arrived, 1, memory_order_acq_rel) + 1 == pool->threads) {
-        atomic_store_explicit(&pool->arrived, 0, memory_order_relaxed);
-        atomic_store(&pool->round, seen + 1);
-        if (atomic_load(&pool->sleepers) > 0)
-            wake_all(&pool->round);
-        return;
+    uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
+    while ((uint32_t)ticket > 0) {
+        if (!atomic_compare_exchange_weak_explicit(&pool->ticket, &ticket, ticket - 1, memory_order_acquire,
+                                                   memory_order_acquire))
+            continue;
+        pool->fn(pool->context, (uint32_t)ticket - 1, thread);
+        if (atomic_fetch_sub_explicit(&pool->undone, 1, memory_order_acq_rel) == 1)
+            tell(pool);
+        ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
     }
-    for (int look = 0; look < LOOKS; look++) {
-        if (atomic_load_explicit(&pool->round, memory_order_acquire) != seen)
-            return;
-        relax();
-    }
-    atomic_fetch_add(&pool->sleepers, 1);
-    while (atomic_load(&pool->round) == seen)
-        sleep_while(&pool->round, seen);
-    atomic_fetch_sub(&pool->sleepers, 1);
-}
-
-void ink__barrier(struct ink__team team)
-{
-    if (team.threads > 1)
-        wait_for_all(team.pool);
 }
 
 struct place {
@@ -96,14 +96,13 @@ struct place {
 static void *work(void *argument)
 {
     const struct place place = *(struct place *)argument;
-    struct ink__pool *pool = place.pool;
     free(argument);
     for (;;) {
-        wait_for_all(pool);
-        if (pool->fn == NULL)
+        const unsigned seen = atomic_load_explicit(&place.pool->news, memory_order_acquire);
+        do_items(place.pool, place.thread);
+        if (atomic_load(&place.pool->ending))
             return NULL;
-        pool->fn(pool->context, (struct ink__team){ place.thread, pool->threads, pool });
-        wait_for_all(pool);
+        wait_for_news(place.pool, seen);
     }
 }
 
@@ -133,35 +132,40 @@ struct ink__pool *ink__pool_new(size_t threads)
         free(others);
         return NULL;
     }
-    *pool = (struct ink__pool){ .threads = SIZE_MAX, .others = others }; /* nobody passes before all are counted */
-    size_t started = 1;
-    while (started < threads && start(pool, started))
-        started++;
-    pool->threads = started;
+    *pool = (struct ink__pool){ .threads = 1, .others = others };
+    while (pool->threads < threads && start(pool, pool->threads))
+        pool->threads++;
     return pool;
 }
 
-void ink__pool_run(struct ink__pool *pool, ink__team_fn *fn, void *context)
+void ink__pool_do(struct ink__pool *pool, size_t items, ink__item_fn *fn, void *context)
 {
-    if (pool->threads == 1) {
-        fn(context, (struct ink__team){ 0, 1, NULL });
+    if (pool == NULL || pool->threads == 1 || items <= 1) {
+        for (size_t item = 0; item < items; item++)
+            fn(context, item, 0);
         return;
     }
+    const uint64_t job = (atomic_load(&pool->ticket) >> 32) + 1;
     pool->fn = fn;
     pool->context = context;
-    wait_for_all(pool);
-    fn(context, (struct ink__team){ 0, pool->threads, pool });
-    wait_for_all(pool);
+    atomic_store_explicit(&pool->undone, items, memory_order_relaxed);
+    atomic_store_explicit(&pool->ticket, job << 32 | items, memory_order_release);
+    tell(pool);
+    do_items(pool, 0);
+    for (;;) {
+        const unsigned seen = atomic_load_explicit(&pool->news, memory_order_acquire);
+        if (atomic_load_explicit(&pool->undone, memory_order_acquire) == 0)
+            return;
+        wait_for_news(pool, seen);
+    }
 }
 
 void ink__pool_free(struct ink__pool *pool)
 {
     if (pool == NULL)
         return;
-    if (pool->threads > 1) {
-        pool->fn = NULL;
-        wait_for_all(pool);
-    }
+    atomic_store(&pool->ending, true);
+    tell(pool);
     for (size_t i = 0; i + 1 < pool->threads; i++)
         pthread_join(pool->others[i], NULL);
     free(pool->others);

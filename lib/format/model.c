@@ -218,17 +218,15 @@ static enum ink_status read_class_names(const struct loading *l)
     return status;
 }
 
-/* Numbers of the channels, each in [least, FLT_MAX]. */
-static enum ink_status read_channels(const struct loading *l, enum key key, float *values, double least)
+/* Finite numbers of the channels, each at least `least`. */
+static enum ink_status read_channels(const struct loading *l, enum key key, float *values, float least)
 {
     json_t *numbers;
     enum ink_status status = read_array(l, key, l->net->input.channels, &numbers);
     for (size_t c = 0; status == INK_OK && c < json_array_size(numbers); c++) {
         const json_t *element = json_array_get(numbers, c);
-        const double number = json_number_value(element);
-        if (json_is_number(element) && number >= least && number <= (double)FLT_MAX)
-            values[c] = (float)number;
-        else
+        values[c] = (float)json_number_value(element); /* rounded first: 9 digits of FLT_MAX lie above it */
+        if (!json_is_number(element) || !isfinite(values[c]) || values[c] < least)
             status = wrong_text(l, key, key == KEY_MEAN ? "numbers" : "numbers above 0");
     }
     json_decref(numbers);
@@ -240,9 +238,9 @@ static enum ink_status read_texts(const struct loading *l)
     const char *key = NULL, *value = NULL;
     enum ink_status status = read_class_names(l);
     if (status == INK_OK)
-        status = read_channels(l, KEY_MEAN, l->net->mean, -(double)FLT_MAX);
+        status = read_channels(l, KEY_MEAN, l->net->mean, -FLT_MAX);
     if (status == INK_OK)
-        status = read_channels(l, KEY_DEVIATION, l->net->deviation, (double)FLT_MIN);
+        status = read_channels(l, KEY_DEVIATION, l->net->deviation, FLT_MIN);
     for (size_t i = 0; status == INK_OK && ink__safetensors_pair(l->file, i, &key, &value); i++)
         if (!is_own_key(key))
             status = ink__net_set(l->net, key, value, l->err);

@@ -188,7 +188,7 @@ static const float *padded(const struct ink__work *work, const struct ink__worke
     const struct pass *p = &work->conv->forward;
     if (p->image == NULL)
         return x;
-    float *image = image_of(p, worker->team.thread);
+    float *image = image_of(p, worker->thread);
     const size_t row = l->in.width * l->in.channels;
     for (size_t h = 0; h < l->in.height; h++)
         memcpy(image + ((h + l->pad) * p->width + l->pad) * p->channels, x + h * row, row * sizeof *x);
@@ -224,7 +224,7 @@ static const float *spread(const struct ink__work *work, const struct ink__worke
 {
     const struct ink__layer *l = work->layer;
     const struct pass *p = &work->conv->backward;
-    float *image = image_of(p, worker->team.thread);
+    float *image = image_of(p, worker->thread);
     const size_t top = l->kernel_height - 1 - l->pad, left = l->kernel_width - 1 - l->pad;
     for (size_t h = 0; h < l->out.height; h++) {
         float *row = image + ((top + h * l->stride) * p->width + left) * p->channels;

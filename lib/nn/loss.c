@@ -52,8 +52,8 @@ void ink__loss_step(const struct ink__worker *worker, size_t first, size_t n, co
     const struct ink__batch *batch = worker->batch;
     const size_t classes = plan->net->classes;
     const float share = 1.0f / (float)batch->count, rest = batch->smoothing / (float)classes;
-    float *log_sum = plan->log_sum + worker->team.thread * INK__CHUNK;
-    float *target = plan->target + worker->team.thread * ink__ld(classes);
+    float *log_sum = plan->log_sum + worker->thread * INK__CHUNK;
+    float *target = plan->target + worker->thread * ink__ld(classes);
 
     worker->kernels->softmax(logits, n, classes, d_logits, log_sum);
     for (size_t s = 0; s < n; s++) {

@@ -15,12 +15,14 @@
 
 #define MOMENTUM 0.1f
 
-/* Per-channel factors, one set a thread: each makes its own, which saves a barrier. */
-enum { FORWARD_SCALE, FORWARD_SHIFT, BACK_DY, BACK_X, BACK_ONE, SAMPLE_SUM, SAMPLE_PRODUCT, FACTORS };
+/* Per-channel factors of the batch; and the sums of one sample, which each thread has for itself. */
+enum { FORWARD_SCALE, FORWARD_SHIFT, BACK_DY, BACK_X, BACK_ONE, FACTORS };
+enum { SAMPLE_SUM, SAMPLE_PRODUCT, SAMPLE_SUMS };
 
 struct ink__norm {
-    float *factors;     /* (threads, FACTORS, ld) */
-    double *statistics; /* (threads, 2, C): mean and 1 / deviation of the batch */
+    float *factors;     /* (FACTORS, ld) */
+    float *sample;      /* (threads, SAMPLE_SUMS, ld) */
+    double *statistics; /* (2, C): mean and 1 / deviation of the batch */
     double *sums;       /* (INK__GROUPS, 2, C): of x, of x x */
     double *back;       /* (INK__GROUPS, 2, C): of dy, of dy x */
     float *scale, *shift, *mean, *variance;
@@ -37,9 +39,9 @@ static size_t positions_of(const struct ink__work *work)
     return work->layer->in.height * work->layer->in.width;
 }
 
-static float *factor(const struct ink__work *work, size_t thread, size_t which)
+static float *factor(const struct ink__work *work, size_t which)
 {
-    return work->norm->factors + (thread * FACTORS + which) * ink__ld(channels_of(work));
+    return work->norm->factors + which * ink__ld(channels_of(work));
 }
 
 static bool norm_make(struct ink__work *work)
@@ -52,8 +54,9 @@ static void norm_take(struct ink__work *work, struct ink__plan *plan)
 {
     struct ink__norm *norm = work->norm;
     const size_t c = channels_of(work);
-    norm->factors = ink__arena_take(&plan->arena, plan->threads * FACTORS * ink__ld(c), sizeof *norm->factors);
-    norm->statistics = ink__arena_take(&plan->arena, plan->threads * 2 * c, sizeof *norm->statistics);
+    norm->factors = ink__arena_take(&plan->arena, FACTORS * ink__ld(c), sizeof *norm->factors);
+    norm->sample = ink__arena_take(&plan->arena, plan->threads * SAMPLE_SUMS * ink__ld(c), sizeof *norm->sample);
+    norm->statistics = ink__arena_take(&plan->arena, 2 * c, sizeof *norm->statistics);
     norm->sums = ink__arena_take(&plan->arena, INK__GROUPS * 2 * c, sizeof *norm->sums);
     norm->back = ink__arena_take(&plan->arena, INK__GROUPS * 2 * c, sizeof *norm->back);
 }
@@ -77,12 +80,10 @@ static void norm_pack(const struct ink__work *work, const struct ink__plan *plan
     (void)range;
     if (plan->training || !whole)
         return;
-    for (size_t t = 0; t < plan->threads; t++) {
-        for (size_t c = 0; c < channels_of(work); c++) {
-            const double scale = norm->scale[c] / sqrt(norm->variance[c] + INK__NORM_EPSILON);
-            factor(work, t, FORWARD_SCALE)[c] = (float)scale;
-            factor(work, t, FORWARD_SHIFT)[c] = (float)(norm->shift[c] - norm->mean[c] * scale);
-        }
+    for (size_t c = 0; c < channels_of(work); c++) {
+        const double scale = norm->scale[c] / sqrt(norm->variance[c] + INK__NORM_EPSILON);
+        factor(work, FORWARD_SCALE)[c] = (float)scale;
+        factor(work, FORWARD_SHIFT)[c] = (float)(norm->shift[c] - norm->mean[c] * scale);
     }
 }
 
@@ -92,8 +93,8 @@ static void measure(const struct ink__work *work, const struct ink__worker *work
 {
     const size_t c = channels_of(work), rows = positions_of(work);
     double *group = groups + worker->group * 2 * c;
-    float *sum = factor(work, worker->team.thread, SAMPLE_SUM);
-    float *product = factor(work, worker->team.thread, SAMPLE_PRODUCT);
+    float *own = work->norm->sample + worker->thread * SAMPLE_SUMS * ink__ld(c);
+    float *sum = own + SAMPLE_SUM * ink__ld(c), *product = own + SAMPLE_PRODUCT * ink__ld(c);
     if (worker->group_starts)
         memset(group, 0, 2 * c * sizeof *group);
     for (size_t s = 0; s < n; s++) {
@@ -119,12 +120,12 @@ static void norm_measure(const struct ink__work *work, const struct ink__worker 
     measure(work, worker, io->x, io->x, io->n, work->norm->sums);
 }
 
-static void norm_ready(const struct ink__work *work, const struct ink__worker *worker)
+static void norm_ready(const struct ink__work *work, const struct ink__plan *plan)
 {
     const struct ink__norm *norm = work->norm;
-    const size_t channels = channels_of(work), t = worker->team.thread;
-    const double count = (double)(worker->plan->count * positions_of(work));
-    double *statistics = norm->statistics + t * 2 * channels;
+    const size_t channels = channels_of(work);
+    const double count = (double)(plan->count * positions_of(work));
+    double *statistics = norm->statistics;
     for (size_t c = 0; c < channels; c++) {
         const double mean = total(norm->sums, channels, c) / count;
         const double variance = total(norm->sums, channels, channels + c) / count - mean * mean;
@@ -132,16 +133,15 @@ static void norm_ready(const struct ink__work *work, const struct ink__worker *w
         const double scale = norm->scale[c] * inverse;
         statistics[c] = mean;
         statistics[channels + c] = inverse;
-        factor(work, t, FORWARD_SCALE)[c] = (float)scale;
-        factor(work, t, FORWARD_SHIFT)[c] = (float)(norm->shift[c] - mean * scale);
+        factor(work, FORWARD_SCALE)[c] = (float)scale;
+        factor(work, FORWARD_SHIFT)[c] = (float)(norm->shift[c] - mean * scale);
     }
 }
 
 static void norm_forward(const struct ink__work *work, const struct ink__worker *worker, const struct ink__io *io)
 {
-    const size_t t = worker->team.thread;
     const bool relu = work->layer->activation == INK__RELU;
-    worker->kernels->channel_affine(io->x, factor(work, t, FORWARD_SCALE), factor(work, t, FORWARD_SHIFT), relu,
+    worker->kernels->channel_affine(io->x, factor(work, FORWARD_SCALE), factor(work, FORWARD_SHIFT), relu,
                                     io->n * positions_of(work), channels_of(work), io->y);
     if (!relu)
         ink__activate(work, worker, io);
@@ -160,28 +160,27 @@ static double scale_gradient(const struct ink__norm *norm, const double *statist
            statistics[channels + c];
 }
 
-static void norm_ready_back(const struct ink__work *work, const struct ink__worker *worker)
+static void norm_ready_back(const struct ink__work *work, const struct ink__plan *plan)
 {
     const struct ink__norm *norm = work->norm;
-    const size_t channels = channels_of(work), t = worker->team.thread;
-    const double count = (double)(worker->plan->count * positions_of(work));
-    const double *statistics = norm->statistics + t * 2 * channels;
+    const size_t channels = channels_of(work);
+    const double count = (double)(plan->count * positions_of(work));
+    const double *statistics = norm->statistics;
     for (size_t c = 0; c < channels; c++) {
         const double scale = norm->scale[c] * statistics[channels + c];
         const double by_x = -scale * statistics[channels + c] * scale_gradient(norm, statistics, channels, c) / count;
-        factor(work, t, BACK_DY)[c] = (float)scale;
-        factor(work, t, BACK_X)[c] = (float)by_x;
-        factor(work, t, BACK_ONE)[c] = (float)(-scale * total(norm->back, channels, c) / count - by_x * statistics[c]);
+        factor(work, BACK_DY)[c] = (float)scale;
+        factor(work, BACK_X)[c] = (float)by_x;
+        factor(work, BACK_ONE)[c] = (float)(-scale * total(norm->back, channels, c) / count - by_x * statistics[c]);
     }
 }
 
 static void norm_backward(const struct ink__work *work, const struct ink__worker *worker, const struct ink__io *io)
 {
-    const size_t t = worker->team.thread;
     if (io->dx == NULL)
         return;
-    worker->kernels->channel_mix(io->dy, io->x, factor(work, t, BACK_DY), factor(work, t, BACK_X),
-                                 factor(work, t, BACK_ONE), io->n * positions_of(work), channels_of(work), io->dx);
+    worker->kernels->channel_mix(io->dy, io->x, factor(work, BACK_DY), factor(work, BACK_X), factor(work, BACK_ONE),
+                                 io->n * positions_of(work), channels_of(work), io->dx);
 }
 
 static void norm_gradient(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range,
@@ -190,7 +189,7 @@ static void norm_gradient(const struct ink__work *work, const struct ink__plan *
     const struct ink__norm *norm = work->norm;
     const size_t channels = channels_of(work);
     const double count = (double)(plan->count * positions_of(work));
-    const double *statistics = norm->statistics; /* every thread's are the same */
+    const double *statistics = norm->statistics;
     (void)range;
     for (size_t c = 0; whole && c < channels; c++) {
         const double inverse = statistics[channels + c];

@@ -2,12 +2,12 @@
  * A plan: a network made ready to run. Shapes, offset tables, packed weights and every buffer are laid out once in one
  * arena; running then allocates nothing.
  *
- * Who computes what. A batch of n samples is cut into INK__GROUPS groups by n alone. A thread owns whole groups and
- * takes each through the network a few samples at a time, forward and straight back again, so that activations stay in
- * its caches; convolutions sum their weight gradients by group on the way. Then, after a barrier, the threads share out
- * the rows of the parameters: dense gradients are formed there from all samples, groups are added up in order, and the
- * optimizer updates the row. A batch norm needs sums over the whole batch, so it cuts the network into segments with a
- * barrier between them. None of this depends on the number of threads, so neither do the bits.
+ * Who computes what. A batch of n samples is cut into INK__GROUPS groups by n alone. A thread takes one group after the
+ * other and runs it through the network a few samples at a time, forward and straight back again, so that activations
+ * stay in its caches; convolutions sum their weight gradients by group on the way. When all groups are through, the
+ * threads take parts of the parameters' rows: dense gradients are formed there from all samples, groups are added up in
+ * order, and the optimizer updates the rows. A batch norm needs sums over the whole batch, so it cuts the network into
+ * segments. No result depends on which thread made it, so neither do the bits depend on how many there are.
  */
 #ifndef INK_NN_PLAN_H
 #define INK_NN_PLAN_H
@@ -62,7 +62,7 @@ struct ink__io {
 };
 
 typedef void ink__run_fn(const struct ink__work *work, const struct ink__worker *worker, const struct ink__io *io);
-typedef void ink__sums_fn(const struct ink__work *work, const struct ink__worker *worker);
+typedef void ink__sums_fn(const struct ink__work *work, const struct ink__plan *plan);
 
 /* What there is to know about a kind of layer: a row of the layer table. NULL where a kind has nothing to do. */
 struct ink__layer_type {
@@ -77,8 +77,7 @@ struct ink__layer_type {
     ink__run_fn *forward, *backward;
     /* Forms the gradient of rows `range` of the weight matrix, and of the vectors if `whole`. */
     void (*gradient)(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range, bool whole);
-    /* Sums over the whole batch that forward, or backward, needs first: measured by group, then made ready by each
-     * thread for itself. */
+    /* Sums over the whole batch that forward, or backward, needs first: measured by group, then made ready once. */
     ink__run_fn *measure, *measure_back;
     ink__sums_fn *ready, *ready_back;
 };
@@ -103,7 +102,7 @@ struct ink__worker {
     struct ink__plan *plan;
     const struct ink__kernels *kernels;
     const struct ink__batch *batch;
-    struct ink__team team;
+    size_t thread;     /* whose scratch memory is used */
     size_t group;      /* being worked on */
     bool group_starts; /* its first chunk: sums begin at zero */
 };
@@ -129,7 +128,6 @@ struct ink__plan {
     uint8_t *bytes;    /* (threads, inputs) scratch of the image source */
     bool sparse_input; /* the first layer is dense and its images are mostly zero */
     struct ink__sparse sparse;
-    float *byte_value;              /* (256) what a byte is worth to a sparse layer */
     float *log_sum;                 /* (threads, INK__CHUNK) */
     float *target;                  /* (threads, classes padded) */
     float input_scale[4];           /* 1 / deviation by channel */
@@ -148,13 +146,12 @@ void ink__plan_free(struct ink__plan *plan);
  * the net's layout: the net's own, or others such as their running average. */
 void ink__plan_load(struct ink__plan *plan, const float *weights);
 
-/* Forward only; called by every thread of the team, which share the samples. Writes the (count, classes) probabilities.
- */
-void ink__plan_infer(struct ink__plan *plan, struct ink__team team, const struct ink__batch *batch,
+/* Forward only. Writes the (count, classes) probabilities. */
+void ink__plan_infer(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch,
                      float *probabilities);
 
-/* Forward and backward of one batch; called by every thread of the team, and ends with a barrier. */
-void ink__plan_step(struct ink__plan *plan, struct ink__team team, const struct ink__batch *batch);
+/* Forward and backward of one batch. The gradients of the parameters are then formed by the layers' `gradient`. */
+void ink__plan_step(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch);
 /* After a step: the mean loss and the number of right answers. */
 double ink__plan_loss(const struct ink__plan *plan);
 size_t ink__plan_correct(const struct ink__plan *plan);

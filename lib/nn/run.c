@@ -6,39 +6,13 @@
 
 /* ---- Input ------------------------------------------------------------------------------------------------------- */
 
-/* Row `row` of x from the non-zero ones of `count` bytes; eight at a time, since most words are all zero. */
-static void sparse_row(struct ink__sparse *x, size_t row, const uint8_t *bytes, const float *byte_value)
-{
-    uint16_t *index = x->index + row * x->stride, *block = x->block + row * (x->blocks + 1);
-    float *value = x->value + row * x->stride;
-    size_t filled = 0;
-    for (size_t b = 0; b < x->blocks; b++) {
-        const size_t begin = b * INK__SPARSE_BLOCK;
-        const size_t end = begin + INK__SPARSE_BLOCK < x->stride ? begin + INK__SPARSE_BLOCK : x->stride;
-        block[b] = (uint16_t)filled;
-        for (size_t i = begin; i < end; i += 8) {
-            const size_t width = end - i < 8 ? end - i : 8;
-            uint64_t word = 0;
-            memcpy(&word, bytes + i, width);
-            if (word == 0)
-                continue;
-            for (size_t k = 0; k < width; k++) {
-                index[filled] = (uint16_t)(i + k);
-                value[filled] = byte_value[bytes[i + k]];
-                filled += bytes[i + k] != 0;
-            }
-        }
-    }
-    block[x->blocks] = (uint16_t)filled;
-}
-
-/* The same from `count` floats: intensities, of which zero is zero to the layer too. */
+/* Row `row` of x from intensities, of which zero is zero to the layer too. */
 static void sparse_row_of_floats(struct ink__sparse *x, size_t row, const float *from, float scale)
 {
     uint16_t *index = x->index + row * x->stride, *block = x->block + row * (x->blocks + 1);
     float *value = x->value + row * x->stride;
     size_t filled = 0;
-    for (size_t i = 0; i < x->stride; i++) {
+    for (size_t i = 0; i < x->columns; i++) {
         if (i % INK__SPARSE_BLOCK == 0)
             block[i / INK__SPARSE_BLOCK] = (uint16_t)filled;
         index[filled] = (uint16_t)i;
@@ -53,7 +27,7 @@ static void load_input(const struct ink__worker *worker, size_t first, size_t n)
     struct ink__plan *plan = worker->plan;
     const struct ink__batch *batch = worker->batch;
     const size_t size = plan->value[0].size, channels = plan->net->input.channels;
-    float *x = plan->sparse_input ? NULL : ink__at(&plan->value[0], worker->team.thread, first);
+    float *x = plan->sparse_input ? NULL : ink__at(&plan->value[0], worker->thread, first);
     for (size_t s = 0; s < n; s++) {
         if (batch->floats != NULL) {
             const float *from = batch->floats + (first + s) * size;
@@ -65,9 +39,9 @@ static void load_input(const struct ink__worker *worker, size_t first, size_t n)
                 x[s * size + i] = (from[i] - plan->net->mean[i % channels]) * plan->input_scale[i % channels];
             continue;
         }
-        const uint8_t *bytes = batch->image(batch->context, first + s, plan->bytes + worker->team.thread * size);
+        const uint8_t *bytes = batch->image(batch->context, first + s, plan->bytes + worker->thread * size);
         if (plan->sparse_input)
-            sparse_row(&plan->sparse, first + s, bytes, plan->byte_value);
+            worker->kernels->sparse_pack(&plan->sparse, first + s, bytes, plan->input_scale[0]);
         else
             worker->kernels->from_bytes(bytes, size, channels, plan->net->mean, plan->input_scale, x + s * size);
     }
@@ -79,7 +53,7 @@ static struct ink__io io_of(const struct ink__worker *worker, size_t i, size_t f
 {
     const struct ink__plan *plan = worker->plan;
     const struct ink__layer *layer = &plan->layers[i];
-    const size_t thread = worker->team.thread;
+    const size_t thread = worker->thread;
     struct ink__io io = { .first = first, .n = n, .y = ink__at(&plan->value[i + 1], thread, first) };
     if (i > 0 || !plan->sparse_input)
         io.x = ink__at(&plan->value[i], thread, first);
@@ -131,8 +105,12 @@ static void forward_segment(struct ink__worker *worker, size_t s, size_t first, 
         type_of(plan, end)->measure(&plan->work[end], worker, &io);
         return;
     }
-    ink__loss_step(worker, first, n, ink__at(&plan->value[end], worker->team.thread, first),
-                   ink__at(&plan->slope[end], worker->team.thread, first));
+    if (worker->group_starts) {
+        plan->group_loss[worker->group] = 0.0;
+        plan->group_correct[worker->group] = 0;
+    }
+    ink__loss_step(worker, first, n, ink__at(&plan->value[end], worker->thread, first),
+                   ink__at(&plan->slope[end], worker->thread, first));
     for (size_t i = end; i-- > begin;)
         backward(worker, i, first, n);
 }
@@ -150,52 +128,53 @@ static void backward_segment(struct ink__worker *worker, size_t s, size_t first,
 
 typedef void segment_fn(struct ink__worker *worker, size_t s, size_t first, size_t n);
 
-/* Segment s over the groups of this thread, chunk by chunk. A group without samples is run too: its sums become zero.
- */
-static void each_chunk(struct ink__worker *worker, segment_fn *run, size_t s)
+/* One pass of a step: a segment, forward or back. */
+struct pass {
+    struct ink__plan *plan;
+    const struct ink__batch *batch;
+    segment_fn *run;
+    size_t segment;
+};
+
+/* One group, chunk by chunk. A group without samples is run too: its sums become zero. */
+static void run_group(void *context, size_t group, size_t thread)
 {
-    const size_t count = worker->batch->count;
-    const struct ink__range mine = ink__share(worker->team, INK__GROUPS);
-    for (size_t g = mine.begin; g < mine.end; g++) {
-        const struct ink__range group = ink__share((struct ink__team){ g, INK__GROUPS, NULL }, count);
-        worker->group = g;
-        worker->group_starts = true;
-        size_t first = group.begin;
-        do {
-            const size_t left = group.end - first;
-            const size_t n = left < INK__CHUNK ? left : INK__CHUNK;
-            run(worker, s, first, n);
-            worker->group_starts = false;
-            first += n;
-        } while (first < group.end);
-    }
+    const struct pass *pass = context;
+    struct ink__worker worker = { .plan = pass->plan,
+                                  .kernels = pass->plan->kernels,
+                                  .batch = pass->batch,
+                                  .thread = thread,
+                                  .group = group,
+                                  .group_starts = true };
+    const struct ink__range samples = ink__part(group, INK__GROUPS, pass->batch->count);
+    size_t first = samples.begin;
+    do {
+        const size_t left = samples.end - first;
+        const size_t n = left < INK__CHUNK ? left : INK__CHUNK;
+        pass->run(&worker, pass->segment, first, n);
+        worker.group_starts = false;
+        first += n;
+    } while (first < samples.end);
 }
 
-void ink__plan_step(struct ink__plan *plan, struct ink__team team, const struct ink__batch *batch)
+void ink__plan_step(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch)
 {
-    struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch, .team = team };
-    const struct ink__range mine = ink__share(team, INK__GROUPS);
-    if (team.thread == 0)
-        plan->count = batch->count; /* read behind the first barrier */
-    for (size_t g = mine.begin; g < mine.end; g++) {
-        plan->group_loss[g] = 0.0;
-        plan->group_correct[g] = 0;
-    }
+    struct pass pass = { .plan = plan, .batch = batch, .run = forward_segment };
+    plan->count = batch->count;
     for (size_t s = 0; s < plan->segments; s++) {
         const size_t norm = plan->segment[s];
-        if (s > 0) {
-            ink__barrier(team);
-            type_of(plan, norm)->ready(&plan->work[norm], &worker);
-        }
-        each_chunk(&worker, forward_segment, s);
+        if (s > 0)
+            type_of(plan, norm)->ready(&plan->work[norm], plan);
+        pass.segment = s;
+        ink__pool_do(pool, INK__GROUPS, run_group, &pass);
     }
+    pass.run = backward_segment;
     for (size_t s = plan->segments - 1; s-- > 0;) {
         const size_t norm = plan->segment[s + 1];
-        ink__barrier(team);
-        type_of(plan, norm)->ready_back(&plan->work[norm], &worker);
-        each_chunk(&worker, backward_segment, s);
+        type_of(plan, norm)->ready_back(&plan->work[norm], plan);
+        pass.segment = s;
+        ink__pool_do(pool, INK__GROUPS, run_group, &pass);
     }
-    ink__barrier(team);
 }
 
 double ink__plan_loss(const struct ink__plan *plan)
@@ -216,19 +195,32 @@ size_t ink__plan_correct(const struct ink__plan *plan)
 
 /* ---- Inference --------------------------------------------------------------------------------------------------- */
 
-void ink__plan_infer(struct ink__plan *plan, struct ink__team team, const struct ink__batch *batch,
+struct inference {
+    struct ink__plan *plan;
+    const struct ink__batch *batch;
+    float *probabilities;
+};
+
+static void infer_chunk(void *context, size_t chunk, size_t thread)
+{
+    const struct inference *run = context;
+    const struct ink__plan *plan = run->plan;
+    const struct ink__worker worker = {
+        .plan = run->plan, .kernels = plan->kernels, .batch = run->batch, .thread = thread
+    };
+    const size_t first = chunk * INK__CHUNK, left = run->batch->count - first;
+    const size_t n = left < INK__CHUNK ? left : INK__CHUNK;
+    load_input(&worker, first, n);
+    forward(&worker, 0, plan->layer_count, first, n);
+    plan->kernels->softmax(ink__at(&plan->value[plan->layer_count], thread, first), n, plan->net->classes,
+                           run->probabilities + first * plan->net->classes, NULL);
+}
+
+void ink__plan_infer(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch,
                      float *probabilities)
 {
-    struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch, .team = team };
-    const struct ink__range mine = ink__share(team, batch->count);
-    const size_t classes = plan->net->classes;
-    for (size_t first = mine.begin; first < mine.end; first += INK__CHUNK) {
-        const size_t n = mine.end - first < INK__CHUNK ? mine.end - first : INK__CHUNK;
-        load_input(&worker, first, n);
-        forward(&worker, 0, plan->layer_count, first, n);
-        plan->kernels->softmax(ink__at(&plan->value[plan->layer_count], team.thread, first), n, classes,
-                               probabilities + first * classes, NULL);
-    }
+    struct inference run = { plan, batch, probabilities };
+    ink__pool_do(pool, (batch->count + INK__CHUNK - 1) / INK__CHUNK, infer_chunk, &run);
 }
 
 /* ---- What went wrong --------------------------------------------------------------------------------------------- */
@@ -244,7 +236,7 @@ static bool all_finite(const float *values, size_t count)
 /* Where a batch's values were kept they are looked at; where not, the samples go forward once more. */
 size_t ink__plan_diagnose(struct ink__plan *plan, const struct ink__batch *batch)
 {
-    struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch, .team = { 0, 1, NULL } };
+    const struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch };
     size_t guilty = plan->layer_count;
     for (size_t first = 0; first < batch->count; first += INK__CHUNK) {
         const size_t n = batch->count - first < INK__CHUNK ? batch->count - first : INK__CHUNK;

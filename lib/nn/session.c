@@ -41,7 +41,7 @@ void ink_session_free(struct ink_session *session)
 void ink_session_run(struct ink_session *session, const float *images, size_t n, float *probabilities)
 {
     const struct ink__batch batch = { .count = n, .floats = images };
-    ink__plan_infer(session->plan, (struct ink__team){ 0, 1, NULL }, &batch, probabilities);
+    ink__plan_infer(session->plan, NULL, &batch, probabilities);
 }
 
 struct bytes {
@@ -60,5 +60,5 @@ void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, s
 {
     struct bytes bytes = { images, ink__elements(session->plan->net->input) };
     const struct ink__batch batch = { .count = n, .image = nth_image, .context = &bytes };
-    ink__plan_infer(session->plan, (struct ink__team){ 0, 1, NULL }, &batch, probabilities);
+    ink__plan_infer(session->plan, NULL, &batch, probabilities);
 }

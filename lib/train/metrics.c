@@ -23,9 +23,6 @@ enum ink_status ink__check_data(const struct ink_net *net, const struct ink_data
 }
 
 struct answers {
-    struct ink__plan *plan;
-    struct ink__batch batch;
-    float *probabilities;
     const struct ink_dataset *data;
     const uint32_t *index;
     size_t from;
@@ -43,23 +40,17 @@ static const uint8_t *image_of(void *context, size_t i, uint8_t *scratch)
     return ink_dataset_pixels(a->data, image_number(a, i));
 }
 
-static void infer(void *context, struct ink__team team)
-{
-    struct answers *a = context;
-    ink__plan_infer(a->plan, team, &a->batch, a->probabilities);
-}
-
-void ink__count_answers(struct ink__plan *plan, struct ink__pool *pool, const struct ink_dataset *data, const uint32_t *index, size_t count,
-                        float *probabilities, struct ink_metrics *metrics)
+void ink__count_answers(struct ink__plan *plan, struct ink__pool *pool, const struct ink_dataset *data,
+                        const uint32_t *index, size_t count, float *probabilities, struct ink_metrics *metrics)
 {
     const size_t classes = plan->net->classes;
-    struct answers a = { .plan = plan, .probabilities = probabilities, .data = data, .index = index };
-    a.batch = (struct ink__batch){ .image = image_of, .context = &a };
+    struct answers a = { .data = data, .index = index };
+    struct ink__batch batch = { .image = image_of, .context = &a };
     for (; a.from < count; a.from += INK__EVALUATION_BATCH) {
         const size_t left = count - a.from;
-        a.batch.count = left < INK__EVALUATION_BATCH ? left : INK__EVALUATION_BATCH;
-        ink__pool_run(pool, infer, &a);
-        for (size_t i = 0; i < a.batch.count; i++) {
+        batch.count = left < INK__EVALUATION_BATCH ? left : INK__EVALUATION_BATCH;
+        ink__plan_infer(plan, pool, &batch, probabilities);
+        for (size_t i = 0; i < batch.count; i++) {
             const float *p = probabilities + i * classes;
             const size_t label = ink_dataset_label(data, image_number(&a, i));
             size_t answer = 0;

@@ -14,7 +14,7 @@ enum ink_status ink__check_data(const struct ink_net *net, const struct ink_data
 /* Answers of an inference plan (batch INK__EVALUATION_BATCH, already loaded) for `count` images: index[i], or i where
  * index is NULL, of `data`. `probabilities` (INK__EVALUATION_BATCH, classes) is scratch. Adds into the members that
  * matter: correct, loss (a sum, not yet a mean), and confusion where it is not NULL. */
-void ink__count_answers(struct ink__plan *plan, struct ink__pool *pool, const struct ink_dataset *data, const uint32_t *index, size_t count,
-                        float *probabilities, struct ink_metrics *metrics);
+void ink__count_answers(struct ink__plan *plan, struct ink__pool *pool, const struct ink_dataset *data,
+                        const uint32_t *index, size_t count, float *probabilities, struct ink_metrics *metrics);
 
 #endif

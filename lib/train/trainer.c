@@ -1,8 +1,5 @@
 /*
  * The training loop: batches in shuffled order, a step each, validation after every epoch.
- *
- * One step is one parallel region. Its first half (ink__plan_step) takes the samples forward and back; in the second
- * half each thread forms the gradient of its rows, updates them and packs them for the next step.
  */
 #include "train/trainer.h"
 
@@ -129,16 +126,15 @@ static enum ink_status choose_images(struct ink_trainer *t, struct ink_error *er
 static bool allocate(struct ink_trainer *t)
 {
     const size_t weights = t->net->weight_count, batch = t->options.batch;
-    size_t rows = 0;
     for (size_t i = 0; i < t->net->parameter_count; i++)
-        rows += t->net->parameters[i].rows;
+        t->row_count += t->net->parameters[i].rows;
     t->images = ink__array(batch, sizeof *t->images);
     t->labels = ink__array(batch, sizeof *t->labels);
     t->samples = ink__array(batch, sizeof *t->samples);
     t->state1 = ink__array(t->optimizer->states > 0 ? weights : 1, sizeof *t->state1);
     t->state2 = ink__array(t->optimizer->states > 1 ? weights : 1, sizeof *t->state2);
     t->best = ink__array(t->validation_count > 0 ? weights : 1, sizeof *t->best);
-    t->row_squares = ink__array(t->options.clip > 0.0 ? rows : 1, sizeof *t->row_squares);
+    t->row_squares = ink__array(t->row_count, sizeof *t->row_squares);
     t->probabilities = ink__array(INK__EVALUATION_BATCH * t->net->classes, sizeof *t->probabilities);
     return t->images != NULL && t->labels != NULL && t->samples != NULL && t->state1 != NULL && t->state2 != NULL &&
            t->best != NULL && t->row_squares != NULL && t->probabilities != NULL;
@@ -222,105 +218,15 @@ void ink_trainer_free(struct ink_trainer *t)
 
 /* ---- One step ---------------------------------------------------------------------------------------------------- */
 
+/* Images come in random order out of memory that no cache holds: the one after next is asked for while this one is used. */
 static const uint8_t *image_of(void *context, size_t i, uint8_t *scratch)
 {
     const struct ink_trainer *t = context;
     (void)scratch;
+    if (i + 2 < t->now.count)
+        for (size_t at = 0; at < ink__elements(t->net->input); at += INK__ALIGNMENT)
+            __builtin_prefetch(t->images[i + 2] + at);
     return t->images[i];
-}
-
-/* The share of parameter p's rows that is this thread's; a vector belongs whole to one thread, a different one by
- * layer. */
-static struct ink__range rows_of(const struct ink__parameter *p, struct ink__team team)
-{
-    if (p->rank > 1)
-        return ink__share(team, p->rows);
-    return (struct ink__range){ 0, p->layer % team.threads == team.thread ? 1 : 0 };
-}
-
-static void form_gradients(struct ink_trainer *t, struct ink__team team)
-{
-    struct ink__plan *plan = t->plan;
-    for (size_t i = 0; i < plan->layer_count; i++) {
-        const struct ink__layer *layer = &plan->layers[i];
-        const struct ink__layer_type *type = ink__layer_types[layer->kind];
-        const struct ink__parameter *p = &t->net->parameters[layer->parameter];
-        if (type->gradient != NULL)
-            type->gradient(&plan->work[i], plan, p->rank > 1 ? rows_of(p, team) : (struct ink__range){ 0, 0 },
-                           i % team.threads == team.thread);
-    }
-}
-
-/* The factor that clips the gradient's norm to options.clip. Squares are summed by row, then over rows in order. */
-static float clipping(struct ink_trainer *t, struct ink__team team)
-{
-    double *row = t->row_squares;
-    double sum = 0.0;
-    size_t rows = 0;
-    for (size_t i = 0; i < t->net->parameter_count; i++) {
-        const struct ink__parameter *p = &t->net->parameters[i];
-        const struct ink__range mine = p->trained ? rows_of(p, team) : (struct ink__range){ 0, 0 };
-        for (size_t r = mine.begin; r < mine.end; r++) {
-            const float *g = t->plan->gradient + p->offset + r * p->ld;
-            double squares = 0.0;
-            for (size_t c = 0; c < p->columns; c++)
-                squares += (double)g[c] * (double)g[c];
-            row[rows + r] = squares;
-        }
-        rows += p->rows;
-    }
-    ink__barrier(team);
-    for (size_t r = 0; r < rows; r++)
-        sum += row[r];
-    const double norm = sqrt(sum);
-    return norm > t->options.clip ? (float)(t->options.clip / norm) : 1.0f;
-}
-
-static void update_rows(struct ink_trainer *t, struct ink__team team, float gradient_scale)
-{
-    struct ink__update u = t->update;
-    u.gradient_scale = gradient_scale;
-    for (size_t i = 0; i < t->net->parameter_count; i++) {
-        const struct ink__parameter *p = &t->net->parameters[i];
-        const struct ink__range rows = rows_of(p, team);
-        const size_t from = p->offset + rows.begin * p->ld;
-        if (!p->trained || rows.begin == rows.end)
-            continue;
-        struct ink__update own = u;
-        if (!p->decays)
-            own.decay = own.shrink = 0.0f;
-        t->plan->kernels->update(&own, t->net->weights + from, t->plan->gradient + from,
-                                 t->state1 + (t->optimizer->states > 0 ? from : 0),
-                                 t->state2 + (t->optimizer->states > 1 ? from : 0), (rows.end - rows.begin) * p->ld);
-    }
-}
-
-static void pack_rows(struct ink_trainer *t, struct ink__team team)
-{
-    struct ink__plan *plan = t->plan;
-    for (size_t i = 0; i < plan->layer_count; i++) {
-        const struct ink__layer *layer = &plan->layers[i];
-        const struct ink__layer_type *type = ink__layer_types[layer->kind];
-        const struct ink__parameter *p = &t->net->parameters[layer->parameter];
-        if (type->pack != NULL)
-            type->pack(&plan->work[i], plan, p->rank > 1 ? rows_of(p, team) : (struct ink__range){ 0, 0 },
-                       i % team.threads == team.thread);
-    }
-}
-
-/* What every thread does in one step. A loss that is not finite changes no weight: the caller finds out why. */
-static void step(void *context, struct ink__team team)
-{
-    struct ink_trainer *t = context;
-    float scale = 1.0f;
-    ink__plan_step(t->plan, team, &t->now);
-    if (!isfinite(ink__plan_loss(t->plan)))
-        return;
-    form_gradients(t, team);
-    if (t->options.clip > 0.0)
-        scale = clipping(t, team);
-    update_rows(t, team, scale);
-    pack_rows(t, team);
 }
 
 static void gather_batch(struct ink_trainer *t)
@@ -362,7 +268,7 @@ static enum ink_status train_batch(struct ink_trainer *t, struct ink_error *err)
     const double power1 = t->power1 * t->options.momentum, power2 = t->power2 * t->options.beta2;
     gather_batch(t);
     t->update = ink__update_of(t->optimizer, &t->options, rate, power1, power2);
-    ink__pool_run(t->pool, step, t);
+    ink__trainer_step(t);
     const double loss = ink__plan_loss(t->plan);
     if (!isfinite(loss))
         return diverged(t, err);
@@ -388,7 +294,8 @@ static void validate(struct ink_trainer *t, struct ink_epoch_stats *stats)
 {
     struct ink_metrics metrics = { 0 };
     ink__plan_load(t->evaluation, t->net->weights);
-    ink__count_answers(t->evaluation, t->pool, t->data, t->chosen + t->count, t->validation_count, t->probabilities, &metrics);
+    ink__count_answers(t->evaluation, t->pool, t->data, t->chosen + t->count, t->validation_count, t->probabilities,
+                       &metrics);
     stats->validation_accuracy = (double)metrics.correct / (double)t->validation_count;
     stats->validation_loss = metrics.loss / (double)t->validation_count;
     if (stats->validation_accuracy > t->best_accuracy) {
