@@ -64,19 +64,32 @@ def start(arguments, cwd):
                             stderr=subprocess.PIPE)
 
 
+def epochs_in(log):
+    return read(log).count(b'"epoch"') if os.path.exists(log) else 0
+
+
+def wait_in_training(process, log, before):
+    """Waits until the log of the process has epochs more than `before`, and a moment: into the middle of a later one."""
+    while process.poll() is None and epochs_in(log) <= before:
+        time.sleep(0.001)
+    time.sleep(random.uniform(0, 0.003))
+
+
 def test_interrupted(work):
     """Stopped by signals at random moments and continued by the command that it prints, it gives the same bytes."""
-    options = [*SMALL, "--epochs", 20, "--batch", 32]
-    began = time.monotonic()
+    options = [*SMALL, "--epochs", 60, "--batch", 32]
+    log = f"{work}/log"
     check_run(run("train", "synthetic", "-o", "whole", *options, cwd=work), 0)
-    duration = time.monotonic() - began
     model = "it's a \"$model\""  # the command that is printed must survive a shell
     stops = inside = 0
     for attempt in range(12):
-        process = start(["train", "synthetic", "--output", model, *options], work)
+        write(log, b"")
+        before = 0
+        process = start(["train", "synthetic", "--output", model, "--log", "log", *options], work)
         for stop in (signal.SIGINT, signal.SIGTERM):
-            time.sleep(random.uniform(0.1, 0.5) * duration)
+            wait_in_training(process, log, before)
             process.send_signal(stop)
+            before = epochs_in(log)
             err = process.communicate(timeout=300)[1].decode()
             if process.returncode != 130:
                 break
@@ -107,15 +120,16 @@ def test_interrupted(work):
 
 def test_killed(work):
     """Killed by force at random moments, it goes on from the last periodic checkpoint to the same bytes."""
-    options = [*SMALL, "--epochs", 20, "--batch", 32]
-    began = time.monotonic()
+    options = [*SMALL, "--epochs", 60, "--batch", 32]
     check_run(run("train", "synthetic", "-o", "whole", *options, cwd=work), 0)
-    duration = time.monotonic() - began
     kills = 0
     for _ in range(20):
         resume = ["--resume"] if os.path.exists(f"{work}/killed.checkpoint") else []
-        process = start(["train", "synthetic", "-o", "killed", *options, "--save-every", 101, *resume], work)
-        time.sleep(random.uniform(0.2, 0.6) * duration)
+        before = epochs_in(f"{work}/killed.log") if resume else 0
+        write(f"{work}/killed.log", read(f"{work}/killed.log") if resume else b"")
+        process = start(["train", "synthetic", "-o", "killed", "--log", "killed.log", *options, "--save-every", 101, *resume],
+                        work)
+        wait_in_training(process, f"{work}/killed.log", before)
         process.kill()
         err = process.communicate()[1].decode()
         check(process.returncode in (0, -signal.SIGKILL), f"killed or done: {process.returncode} {err}")
