@@ -21,10 +21,11 @@
 #define PASTE_(a, b) a##b
 #define PASTE(a, b)  PASTE_(a, b)
 
+/* Loops whose bounds are constants are unrolled whole, so that what they index lives in registers. */
 #ifdef __clang__
 #define UNROLL _Pragma("unroll")
 #else
-#define UNROLL _Pragma("GCC unroll 8")
+#define UNROLL _Pragma("GCC unroll 16")
 #endif
 
 /* ---- The matrix product ------------------------------------------------------------------------------------------ */
@@ -262,13 +263,19 @@ INK__INLINE void sparse_row(const size_t vecs, const uint16_t *index, const floa
                             size_t ld, const float *bias, size_t j, size_t outputs, float *y)
 {
     vec sum[8];
-    UNROLL for (size_t v = 0; v < vecs; v++) sum[v] = v_load(bias + j + v * LANES);
+    UNROLL
+    for (size_t v = 0; v < vecs; v++)
+        sum[v] = v_load(bias + j + v * LANES);
     for (size_t e = 0; e < count; e++) {
         const float *const row = w + index[e] * ld + j;
         const vec x = v_set1(value[e]);
-        UNROLL for (size_t v = 0; v < vecs; v++) sum[v] = v_fma(x, v_load(row + v * LANES), sum[v]);
+        UNROLL
+        for (size_t v = 0; v < vecs; v++)
+            sum[v] = v_fma(x, v_load(row + v * LANES), sum[v]);
     }
-    UNROLL for (size_t v = 0; v < vecs; v++) store_row(y + j + v * LANES, sum[v], outputs - j - v * LANES);
+    UNROLL
+    for (size_t v = 0; v < vecs; v++)
+        store_row(y + j + v * LANES, sum[v], outputs - j - v * LANES);
 }
 
 /* How many vectors of columns to take together when `columns` are left: 8, 4, 2 or 1. */
@@ -305,11 +312,14 @@ INK__INLINE void sparse_sample(const size_t vecs, const uint16_t *index, const f
                                const float *d, float *dw, size_t ld, size_t width)
 {
     vec row[8];
-    UNROLL for (size_t v = 0; v < vecs; v++) row[v] = v_load(d + v * LANES);
+    UNROLL
+    for (size_t v = 0; v < vecs; v++)
+        row[v] = v_load(d + v * LANES);
     for (size_t e = begin; e < end; e++) {
         float *const to = dw + index[e] * ld;
         const vec x = v_set1(value[e]);
-        UNROLL for (size_t v = 0; v < vecs; v++)
+        UNROLL
+        for (size_t v = 0; v < vecs; v++)
             store_row(to + v * LANES, v_fma(x, row[v], v_load(to + v * LANES)), width - v * LANES);
     }
 }
@@ -550,8 +560,11 @@ static void column_sums(const float *x, size_t rows, size_t columns, float *sum)
     for (size_t c = 0; c < columns; c += LANES) {
         vec s[4] = { v_set1(0.0f), v_set1(0.0f), v_set1(0.0f), v_set1(0.0f) };
         size_t r = 0;
-        for (; r + 4 <= rows; r += 4)
-            UNROLL for (size_t i = 0; i < 4; i++) s[i] = v_add(s[i], v_load(x + (r + i) * columns + c));
+        for (; r + 4 <= rows; r += 4) {
+            UNROLL
+            for (size_t i = 0; i < 4; i++)
+                s[i] = v_add(s[i], v_load(x + (r + i) * columns + c));
+        }
         for (size_t i = 0; r + i < rows; i++)
             s[i] = v_add(s[i], v_load(x + (r + i) * columns + c));
         const vec total = v_add(v_add(s[0], s[1]), v_add(s[2], s[3]));
@@ -565,13 +578,14 @@ static void channel_sums(const float *a, const float *b, size_t rows, size_t cha
         vec s[4] = { v_set1(0.0f), v_set1(0.0f), v_set1(0.0f), v_set1(0.0f) };
         vec p[4] = { v_set1(0.0f), v_set1(0.0f), v_set1(0.0f), v_set1(0.0f) };
         size_t r = 0;
-        for (; r + 4 <= rows; r += 4)
-            UNROLL for (size_t i = 0; i < 4; i++)
-            {
+        for (; r + 4 <= rows; r += 4) {
+            UNROLL
+            for (size_t i = 0; i < 4; i++) {
                 const vec x = v_load(a + (r + i) * channels + c);
                 s[i] = v_add(s[i], x);
                 p[i] = v_fma(x, v_load(b + (r + i) * channels + c), p[i]);
             }
+        }
         for (size_t i = 0; r + i < rows; i++) {
             const vec x = v_load(a + (r + i) * channels + c);
             s[i] = v_add(s[i], x);
