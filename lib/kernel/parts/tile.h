@@ -1,6 +1,6 @@
 /*
  * One tile of the matrix product: C(i .. i + TILE_ROWS, j .. j + TILE_VECS * LANES), its accumulators in registers.
- * template.h includes this file once for each size of tile, which must be constant for that to be so.
+ * gemm.h includes this file once for each size of tile, which must be constant for that to be so.
  */
 #define TILE_NAME PASTE(PASTE(tile_, TILE_ROWS), PASTE(x, TILE_VECS))
 
