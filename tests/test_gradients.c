@@ -86,12 +86,12 @@ static void convolutions(void **state)
     for (size_t i = 0; i < 150; i++) {
         const size_t *kernel = kernels[net_random() % COUNT(kernels)];
         const size_t side = kernel[0] < kernel[1] ? kernel[0] : kernel[1];
+        const size_t before = channels[net_random() % COUNT(channels)], stride = 1 + net_random() % 3;
+        const size_t pad = net_random() % side, input = net_random() % COUNT(inputs), count = 1 + net_random() % 4;
         char spec[120];
-        snprintf(spec, sizeof spec, "conv %zu 1x1, conv %zu %zux%zu stride %zu pad %zu tanh, dense 3",
-                 channels[net_random() % COUNT(channels)], filters[i % COUNT(filters)], kernel[0], kernel[1],
-                 (size_t)(1 + net_random() % 3), net_random() % side);
-        net_check(&(struct net_question){
-            .spec = spec, .input = inputs[net_random() % COUNT(inputs)], .count = 1 + net_random() % 4 });
+        snprintf(spec, sizeof spec, "conv %zu 1x1, conv %zu %zux%zu stride %zu pad %zu tanh, dense 3", before,
+                 filters[i % COUNT(filters)], kernel[0], kernel[1], stride, pad);
+        net_check(&(struct net_question){ .spec = spec, .input = inputs[input], .count = count });
     }
 }
 
