@@ -64,23 +64,38 @@ def start(arguments, cwd):
                             stderr=subprocess.PIPE)
 
 
+def epochs_in(log):
+    return read(log).count(b'"epoch"') if os.path.exists(log) else 0
+
+
+def wait_in_training(process, log, before):
+    """Waits until the log of the process has epochs more than `before`, and a moment: into the middle of a later one."""
+    while process.poll() is None and epochs_in(log) <= before:
+        time.sleep(0.001)
+    time.sleep(random.uniform(0, 0.003))
+
+
 def test_interrupted(work):
     """Stopped by signals at random moments and continued by the command that it prints, it gives the same bytes."""
-    options = [*SMALL, "--epochs", 20, "--batch", 32]
-    began = time.monotonic()
+    options = [*SMALL, "--epochs", 60, "--batch", 32]
+    log = f"{work}/log"
     check_run(run("train", "synthetic", "-o", "whole", *options, cwd=work), 0)
-    duration = time.monotonic() - began
     model = "it's a \"$model\""  # the command that is printed must survive a shell
-    stops = 0
+    stops = inside = 0
     for attempt in range(12):
-        process = start(["train", "synthetic", "--output", model, *options], work)
+        write(log, b"")
+        before = 0
+        process = start(["train", "synthetic", "--output", model, "--log", "log", *options], work)
         for stop in (signal.SIGINT, signal.SIGTERM):
-            time.sleep(random.uniform(0.1, 0.5) * duration)
+            wait_in_training(process, log, before)
             process.send_signal(stop)
+            before = epochs_in(log)
             err = process.communicate(timeout=300)[1].decode()
             if process.returncode != 130:
                 break
             stops += 1
+            batch = re.search(r"after batch (\d+) of (\d+) in epoch", err)
+            inside += batch is not None and batch[1] != batch[2]
             check(not os.path.exists(f"{work}/{model}") and os.path.exists(f"{work}/{model}.checkpoint"),
                   "after an interruption there is a checkpoint and no model")
             command = re.search(r"to continue:\n    (.*)\n", err)
@@ -99,20 +114,22 @@ def test_interrupted(work):
             os.remove(path)
         if stops >= 3:
             break
+    check(inside > 0, "a signal stops training inside an epoch")
     check(stops >= 3, f"the signals came in the middle of training, {stops} times")
 
 
 def test_killed(work):
     """Killed by force at random moments, it goes on from the last periodic checkpoint to the same bytes."""
-    options = [*SMALL, "--epochs", 20, "--batch", 32]
-    began = time.monotonic()
+    options = [*SMALL, "--epochs", 60, "--batch", 32]
     check_run(run("train", "synthetic", "-o", "whole", *options, cwd=work), 0)
-    duration = time.monotonic() - began
     kills = 0
     for _ in range(20):
         resume = ["--resume"] if os.path.exists(f"{work}/killed.checkpoint") else []
-        process = start(["train", "synthetic", "-o", "killed", *options, "--save-every", 101, *resume], work)
-        time.sleep(random.uniform(0.2, 0.6) * duration)
+        before = epochs_in(f"{work}/killed.log") if resume else 0
+        write(f"{work}/killed.log", read(f"{work}/killed.log") if resume else b"")
+        process = start(["train", "synthetic", "-o", "killed", "--log", "killed.log", *options, "--save-every", 101, *resume],
+                        work)
+        wait_in_training(process, f"{work}/killed.log", before)
         process.kill()
         err = process.communicate()[1].decode()
         check(process.returncode in (0, -signal.SIGKILL), f"killed or done: {process.returncode} {err}")
@@ -126,17 +143,18 @@ def test_killed(work):
 
 
 def test_resume_errors(work):
-    base = ["train", "synthetic", "-o", "model", *SMALL, "--epochs", 2]
+    base = ["train", "synthetic", "-o", "model", *SMALL, "--epochs", 1, "--batch", 1]
     check_run(run(*base, "--resume", cwd=work), 1, "model.checkpoint")
-    process = start([*base[:-1], 4000, "--save-every", 50], work)
+    process = start([*base, "--save-every", 20], work)
     while not os.path.exists(f"{work}/model.checkpoint") and process.poll() is None:
         time.sleep(0.01)
     process.kill()
     process.communicate()
     for path in glob.glob(f"{work}/*.part"):  # the checkpoint that it may have been writing
         os.remove(path)
+    check(process.returncode == -signal.SIGKILL, "a checkpoint is saved in the middle of an epoch")
     checkpoint = read(f"{work}/model.checkpoint")
-    resume = [*base[:-1], 4000, "--resume"]
+    resume = [*base, "--resume"]
     check_run(run(*resume, "--seed", 1, cwd=work), 3, "model.checkpoint", "seed")
     check_run(run(*resume, "--batch", 10, cwd=work), 3, "model.checkpoint", "batch")
     for name, content in (("cut", checkpoint[:-9]), ("empty", b""), ("other", b"{}" * 40)):
@@ -208,11 +226,21 @@ def test_terminal(work):
 def test_patience(work):
     done = run("train", "synthetic", "-o", "m", *SMALL, "--epochs", 500, "--patience", 1, "--lr", 0.05, cwd=work)
     check_run(done, 0, "saved m")
-    check("epoch 500/500" not in done.err, "patience ends a run early")
+    check("epoch 500/500" not in done.err and "no better validation accuracy" in done.err, "patience ends a run early")
+
+
+def test_closed_output(work):
+    """With stdout or stderr closed, the log gets the first free file number; what is printed must not land in it."""
+    for closed, code in ((">&-", 1), ("2>&-", 0)):
+        done = subprocess.run(["sh", "-c", f'exec "$0" "$@" {closed}', PROGRAM, "train", "synthetic", "-o", "m", *SMALL,
+                               "--epochs", "1", "--log", "log"], cwd=work, env=environment(), capture_output=True)
+        check(done.returncode == code, f"train {closed}: {done}")
+        check(all(line.startswith("{") for line in open(f"{work}/log")), f"{closed}: the log holds JSON alone")
+        check(os.path.exists(f"{work}/m"), f"{closed}: the model is saved all the same")
 
 
 for test in (test_end_to_end, test_interrupted, test_killed, test_resume_errors, test_refusals, test_diverged,
-             test_terminal, test_patience):
+             test_terminal, test_patience, test_closed_output):
     with folder() as place:
         test(place)
 finish()

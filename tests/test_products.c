@@ -168,7 +168,11 @@ static void check_sparse(size_t n, size_t inputs, size_t outputs, double density
 
 static void check_sparse_gradient(size_t n, size_t inputs, size_t outputs, double density)
 {
-    const size_t ld = outputs + 2, begin = below(inputs + 1), end = begin + below(inputs - begin + 1);
+    /* Whole blocks, the last of which may be cut short by the end of the columns. */
+    const size_t ld = outputs + 2, blocks = (inputs + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
+    const size_t first = below(blocks), last = first + below(blocks - first + 1);
+    const size_t begin = first * INK__SPARSE_BLOCK;
+    const size_t end = last < blocks ? last * INK__SPARSE_BLOCK : inputs;
     float *x = guard_array(n * inputs, sizeof *x);
     const struct ink__sparse sparse = sparse_rows(x, n, inputs, density);
     float *dy = floats(n * outputs), *before = floats(inputs * ld), *expected = copy(before, inputs * ld);

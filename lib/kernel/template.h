@@ -241,14 +241,13 @@ static void sparse_pack(const struct ink__sparse *x, size_t row, const uint8_t *
     uint16_t *const index = x->index + row * x->stride, *const block = x->block + row * (x->blocks + 1);
     float *const value = x->value + row * x->stride;
     size_t filled = 0, column = 0;
-    for (; column + 16 <= x->columns; column += 16) {
-        if (column % INK__SPARSE_BLOCK == 0)
-            block[column / INK__SPARSE_BLOCK] = (uint16_t)filled;
+    for (; column + INK__SPARSE_BLOCK <= x->columns; column += INK__SPARSE_BLOCK) {
+        block[column / INK__SPARSE_BLOCK] = (uint16_t)filled;
         filled += v_compress_bytes(bytes + column, column, index + filled, value + filled);
     }
+    if (column < x->columns)
+        block[column / INK__SPARSE_BLOCK] = (uint16_t)filled;
     for (; column < x->columns; column++) {
-        if (column % INK__SPARSE_BLOCK == 0)
-            block[column / INK__SPARSE_BLOCK] = (uint16_t)filled;
         index[filled] = (uint16_t)column;
         value[filled] = (float)bytes[column];
         filled += bytes[column] != 0;
@@ -315,28 +314,19 @@ INK__INLINE void sparse_sample(const size_t vecs, const uint16_t *index, const f
     }
 }
 
-/* The first element of row r, whose columns begin at index, that is not before `column` <= x->columns. */
-INK__INLINE size_t sparse_find(const struct ink__sparse *x, size_t r, const uint16_t *index, size_t column)
-{
-    const uint16_t *const block = x->block + r * (x->blocks + 1);
-    const size_t count = block[x->blocks];
-    size_t e = block[column / INK__SPARSE_BLOCK < x->blocks ? column / INK__SPARSE_BLOCK : x->blocks];
-    while (e < count && index[e] < column)
-        e++;
-    return e;
-}
-
 /* The caller asks for so few rows that their columns stay in the first cache while the samples go by. */
 static void sparse_gradient(const struct ink__sparse *x, size_t n, const float *dy, size_t outputs, size_t begin,
                             size_t end, float *dw, size_t ld)
 {
+    const size_t first = begin / INK__SPARSE_BLOCK, last = (end + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
     memset(dw + begin * ld, 0, (end - begin) * ld * sizeof *dw);
     for (size_t j = 0, vecs; j < outputs; j += vecs * LANES) {
         vecs = columns_together(outputs - j);
         for (size_t s = 0; s < n; s++) {
             const uint16_t *const index = x->index + s * x->stride;
             const float *const value = x->value + s * x->stride, *const d = dy + s * outputs + j;
-            const size_t from = sparse_find(x, s, index, begin), to = sparse_find(x, s, index, end);
+            const uint16_t *const block = x->block + s * (x->blocks + 1);
+            const size_t from = block[first], to = block[last];
             if (vecs == 8)
                 sparse_sample(8, index, value, from, to, d, dw + j, ld, outputs - j);
             else if (vecs == 4)
