@@ -196,6 +196,48 @@ static void check_sparse_gradient(size_t n, size_t inputs, size_t outputs, doubl
     release("sparse_gradient");
 }
 
+/* Bytes packed sparsely are those that are not zero, each byte / 255 * scale, with the blocks' boundaries. */
+static void check_sparse_pack(size_t inputs, double density)
+{
+    const size_t blocks = (inputs + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK, stride = inputs + INK__SPARSE_BLOCK;
+    uint8_t *bytes = guard_array(inputs, 1);
+    for (size_t i = 0; i < inputs; i++)
+        bytes[i] = uniform(0.0f, 1.0f) < (float)density ? (uint8_t)(1 + below(255)) : 0;
+    for (const struct ink__kernels **k = kernel_sets; *k != NULL; k++) {
+        const struct ink__sparse x = { .columns = inputs,
+                                       .stride = stride,
+                                       .blocks = blocks,
+                                       .index = guard_array(2 * stride, sizeof *x.index),
+                                       .value = guard_array(2 * stride, sizeof *x.value),
+                                       .block = guard_array(2 * (blocks + 1), sizeof *x.block) };
+        (*k)->sparse_pack(&x, 1, bytes, 0.75f);
+        const uint16_t *block = x.block + blocks + 1;
+        size_t filled = 0;
+        for (size_t i = 0; i < inputs; i++) {
+            if (i % INK__SPARSE_BLOCK == 0)
+                assert_int_equal(block[i / INK__SPARSE_BLOCK], filled);
+            if (bytes[i] == 0)
+                continue;
+            assert_int_equal(x.index[stride + filled], i);
+            assert_true(x.value[stride + filled] == (float)bytes[i] / 255.0f * 0.75f);
+            filled++;
+        }
+        assert_int_equal(block[blocks], filled);
+    }
+    release("sparse_pack");
+}
+
+static void sparse_pack(void **state)
+{
+    static const size_t inputs[] = { 1, 15, 16, 17, 31, 48, 100, 784, 785 };
+    (void)state;
+    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
+        check_sparse_pack(inputs[i], 0.0);
+        check_sparse_pack(inputs[i], 0.2);
+        check_sparse_pack(inputs[i], 1.0);
+    }
+}
+
 static void sparse(void **state)
 {
     (void)state;
@@ -303,8 +345,8 @@ static void channel_maps(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gemm),         cmocka_unit_test(sparse),       cmocka_unit_test(column_sums),
-        cmocka_unit_test(channel_sums), cmocka_unit_test(channel_maps),
+        cmocka_unit_test(gemm),        cmocka_unit_test(sparse),       cmocka_unit_test(sparse_pack),
+        cmocka_unit_test(column_sums), cmocka_unit_test(channel_sums), cmocka_unit_test(channel_maps),
     };
     return cmocka_run_group_tests(tests, kernels_setup, NULL);
 }
