@@ -16,60 +16,68 @@
 
 /* ---- Runs -------------------------------------------------------------------------------------------------------- */
 
-/* Images of noise, so that no pixel is zero by habit; `synthetic` where the shape has height 0. */
 struct run {
     const char *name;
-    struct ink_shape shape;
+    struct ink_shape shape; /* of images of noise; without one, digits are drawn */
     size_t images;
     const char *spec;
     struct ink_train_options options;
 };
-
-static const struct ink_shape synthetic = { 0, 0, 0 }, odd = { 13, 9, 3 };
 
 #define NORMED                                                                                                         \
     "conv 5 3x3 pad 1, norm relu, pool 2, res [ conv 5 3x3 pad 1, norm leaky 0.1, dropout 0.25 ], avgpool 2, "         \
     "dense 11 gelu, dropout 0.5, dense 10"
 
 static const struct run runs[] = {
-    /* The last batch is smaller, and smaller than the number of groups; images are held out; the best weights kept. */
-    { "notebook, adam", synthetic, 325, "notebook", { .epochs = 3, .batch = 40, .validation = 80 } },
-    { "notebook, sgd, one big batch",
-      synthetic,
-      300,
-      "notebook",
-      { .epochs = 2, .batch = 300, .optimizer = "sgd", .schedule = "linear" } },
-    { "lenet, momentum, clipped",
-      synthetic,
-      63,
-      "lenet",
-      { .epochs = 2, .batch = 20, .optimizer = "momentum", .schedule = "cosine", .learning_rate = 0.05, .clip = 1.0 } },
-    { "norm and dropout, adamw",
-      odd,
-      75,
-      NORMED,
-      { .epochs = 3,
-        .batch = 16,
-        .validation = 11,
-        .optimizer = "adamw",
-        .schedule = "one-cycle",
-        .weight_decay = 0.01,
-        .label_smoothing = 0.1 } },
-    { "norm and dropout, nesterov, batches of 5",
-      odd,
-      43,
-      NORMED,
-      { .epochs = 2, .batch = 5, .optimizer = "nesterov", .learning_rate = 0.02, .clip = 0.5, .warmup = 0.5 } },
-    { "norm, rmsprop, groups of more than a chunk",
-      odd,
-      150,
-      "conv 4 5x3 stride 2, norm relu, globalavg, dense 10",
-      { .epochs = 2, .batch = 150, .optimizer = "rmsprop" } },
-    { "wide kernels, adagrad, mse",
-      odd,
-      40,
-      "conv 17 4x4 stride 3 pad 2 tanh, globalpool, dense 33 sigmoid, dense 10, mse",
-      { .epochs = 2, .batch = 9, .optimizer = "adagrad" } },
+    /* The last batch has fewer images than a batch has groups; images are held out, and the best weights kept. */
+    { .name = "notebook, adam",
+      .images = 325,
+      .spec = "notebook",
+      .options = { .epochs = 3, .batch = 40, .validation = 80 } },
+    { .name = "notebook, sgd, one big batch",
+      .images = 300,
+      .spec = "notebook",
+      .options = { .epochs = 2, .batch = 300, .optimizer = "sgd", .schedule = "linear" } },
+    { .name = "lenet, momentum, clipped",
+      .images = 63,
+      .spec = "lenet",
+      .options = { .epochs = 2,
+                   .batch = 20,
+                   .optimizer = "momentum",
+                   .schedule = "cosine",
+                   .learning_rate = 0.05,
+                   .clip = 1.0 } },
+    { .name = "norm and dropout, adamw",
+      .shape = { 13, 9, 3 },
+      .images = 75,
+      .spec = NORMED,
+      .options = { .epochs = 3,
+                   .batch = 16,
+                   .validation = 11,
+                   .optimizer = "adamw",
+                   .schedule = "one-cycle",
+                   .weight_decay = 0.01,
+                   .label_smoothing = 0.1 } },
+    { .name = "norm and dropout, nesterov, batches of 5",
+      .shape = { 13, 9, 3 },
+      .images = 43,
+      .spec = NORMED,
+      .options = { .epochs = 2,
+                   .batch = 5,
+                   .optimizer = "nesterov",
+                   .learning_rate = 0.02,
+                   .clip = 0.5,
+                   .warmup = 0.5 } },
+    { .name = "norm, rmsprop, more images in a group than are taken at once",
+      .shape = { 13, 9, 3 },
+      .images = 150,
+      .spec = "conv 4 5x3 stride 2, norm relu, globalavg, dense 10",
+      .options = { .epochs = 2, .batch = 150, .optimizer = "rmsprop" } },
+    { .name = "wide kernels, adagrad, mse",
+      .shape = { 13, 9, 3 },
+      .images = 40,
+      .spec = "conv 17 4x4 stride 3 pad 2 tanh, globalpool, dense 33 sigmoid, dense 10, mse",
+      .options = { .epochs = 2, .batch = 9, .optimizer = "adagrad" } },
 };
 #define RUNS (sizeof runs / sizeof runs[0])
 
