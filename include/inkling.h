@@ -356,6 +356,23 @@ enum ink_status ink_trainer_finish(struct ink_trainer *trainer, struct ink_error
 enum ink_status ink_trainer_save(const struct ink_trainer *trainer, const char *path, struct ink_error *err);
 enum ink_status ink_trainer_resume(struct ink_trainer *trainer, const char *path, struct ink_error *err);
 
+/* ---- Checking a machine ------------------------------------------------------------------------------------------ */
+
+/* A short training run on "synthetic", and the checksum that its result has on every machine: the 64-bit FNV-1a of all
+ * parameters in the order of ink_net_parameter, each value as its four bytes, lowest first. */
+struct ink_selftest {
+    const char *name; /* a preset's, or "residual"; NULL in the last row */
+    const char *spec; /* the network */
+    uint64_t checksum;
+};
+/* The runs, ended by a row whose name is NULL. Static. */
+const struct ink_selftest *ink_selftests(void);
+
+/* Does one of them, in some tenths of a second with the portable kernels, and writes the checksum that it gave here:
+ * where it is not test->checksum, this machine or this build computes wrongly. INK_FAILED for what could not be run. */
+enum ink_status ink_selftest_run(const struct ink_selftest *test, const struct ink_compute *compute, uint64_t *checksum,
+                                 struct ink_error *err);
+
 /* ---- The notebook ------------------------------------------------------------------------------------------------ */
 
 /* One run of the notebook after np.random.seed(seed), in double precision. */
