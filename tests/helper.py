@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 
-PROGRAM = sys.argv[1]
+PROGRAM = os.path.abspath(sys.argv[1])
 passed = failed = 0
 
 
