@@ -261,6 +261,16 @@ void ink_session_run(struct ink_session *session, const float *images, size_t n,
 /* The same for bytes. */
 void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, size_t n, float *probabilities);
 
+/* ---- Export ------------------------------------------------------------------------------------------------------ */
+
+/* Writes the network as one C99 file and its header, which need nothing but <math.h>: the weights as constants, norms
+ * folded, and NAME_predict(image, probabilities, scratch), whose results have the bits of ink_session_run. The header
+ * says sizes in macros that begin with NAME in capitals. `name` is a C identifier; the C file includes the header by
+ * the last part of `path_h`, so both lie in one folder. INK_BAD_ARGUMENT for another name, INK_BAD_INPUT for weights
+ * that are not finite. */
+enum ink_status ink_export_c(const struct ink_net *net, const char *name, const char *path_c, const char *path_h,
+                             struct ink_error *err);
+
 /* ---- Evaluation -------------------------------------------------------------------------------------------------- */
 
 struct ink_metrics {
