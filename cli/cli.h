@@ -73,7 +73,7 @@ struct command {
     int (*run)(const struct cli_call *call, struct ink_error *err);
 };
 
-extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_notebook, cmd_fetch;
+extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_notebook, cmd_fetch, cmd_bench;
 
 /* ---- What commands share ----------------------------------------------------------------------------------------- */
 

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 static const struct command *const commands[] = { &cmd_train,    &cmd_eval,  &cmd_predict, &cmd_show,
-                                                  &cmd_notebook, &cmd_fetch, NULL };
+                                                  &cmd_notebook, &cmd_fetch, &cmd_bench,   NULL };
 
 static const char *command_name(const void *context, size_t i)
 {
