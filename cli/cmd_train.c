@@ -269,8 +269,12 @@ static enum ink_status train_epochs(struct training *training, struct ink_error 
             report_epoch(&training->report, &stats);
         status = INK_OK; /* a stop is no failure: it is to save the checkpoint, or because of a signal */
         *err = (struct ink_error){ .code = INK_OK };
-        if (ink_trainer_done(training->trainer))
+        if (ink_trainer_done(training->trainer)) {
+            if (stats.epoch + 1 < training->options.epochs && !training->arguments->quiet)
+                fprintf(stderr, "no better validation accuracy for %zu epochs: training ends\n",
+                        training->options.patience);
             break;
+        }
         if (interrupted)
             status = stop(training, err);
         else if (is_checkpoint_due(training))

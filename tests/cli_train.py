@@ -71,7 +71,7 @@ def test_interrupted(work):
     check_run(run("train", "synthetic", "-o", "whole", *options, cwd=work), 0)
     duration = time.monotonic() - began
     model = "it's a \"$model\""  # the command that is printed must survive a shell
-    stops = 0
+    stops = inside = 0
     for attempt in range(12):
         process = start(["train", "synthetic", "--output", model, *options], work)
         for stop in (signal.SIGINT, signal.SIGTERM):
@@ -81,6 +81,8 @@ def test_interrupted(work):
             if process.returncode != 130:
                 break
             stops += 1
+            batch = re.search(r"after batch (\d+) of (\d+) in epoch", err)
+            inside += batch is not None and batch[1] != batch[2]
             check(not os.path.exists(f"{work}/{model}") and os.path.exists(f"{work}/{model}.checkpoint"),
                   "after an interruption there is a checkpoint and no model")
             command = re.search(r"to continue:\n    (.*)\n", err)
@@ -99,6 +101,7 @@ def test_interrupted(work):
             os.remove(path)
         if stops >= 3:
             break
+    check(inside > 0, "a signal stops training inside an epoch")
     check(stops >= 3, f"the signals came in the middle of training, {stops} times")
 
 
@@ -126,17 +129,18 @@ def test_killed(work):
 
 
 def test_resume_errors(work):
-    base = ["train", "synthetic", "-o", "model", *SMALL, "--epochs", 2]
+    base = ["train", "synthetic", "-o", "model", *SMALL, "--epochs", 1, "--batch", 1]
     check_run(run(*base, "--resume", cwd=work), 1, "model.checkpoint")
-    process = start([*base[:-1], 4000, "--save-every", 50], work)
+    process = start([*base, "--save-every", 20], work)
     while not os.path.exists(f"{work}/model.checkpoint") and process.poll() is None:
         time.sleep(0.01)
     process.kill()
     process.communicate()
     for path in glob.glob(f"{work}/*.part"):  # the checkpoint that it may have been writing
         os.remove(path)
+    check(process.returncode == -signal.SIGKILL, "a checkpoint is saved in the middle of an epoch")
     checkpoint = read(f"{work}/model.checkpoint")
-    resume = [*base[:-1], 4000, "--resume"]
+    resume = [*base, "--resume"]
     check_run(run(*resume, "--seed", 1, cwd=work), 3, "model.checkpoint", "seed")
     check_run(run(*resume, "--batch", 10, cwd=work), 3, "model.checkpoint", "batch")
     for name, content in (("cut", checkpoint[:-9]), ("empty", b""), ("other", b"{}" * 40)):
@@ -208,11 +212,21 @@ def test_terminal(work):
 def test_patience(work):
     done = run("train", "synthetic", "-o", "m", *SMALL, "--epochs", 500, "--patience", 1, "--lr", 0.05, cwd=work)
     check_run(done, 0, "saved m")
-    check("epoch 500/500" not in done.err, "patience ends a run early")
+    check("epoch 500/500" not in done.err and "no better validation accuracy" in done.err, "patience ends a run early")
+
+
+def test_closed_output(work):
+    """With stdout or stderr closed, the log gets the first free file number; what is printed must not land in it."""
+    for closed, code in ((">&-", 1), ("2>&-", 0)):
+        done = subprocess.run(["sh", "-c", f'exec "$0" "$@" {closed}', PROGRAM, "train", "synthetic", "-o", "m", *SMALL,
+                               "--epochs", "1", "--log", "log"], cwd=work, env=environment(), capture_output=True)
+        check(done.returncode == code, f"train {closed}: {done}")
+        check(all(line.startswith("{") for line in open(f"{work}/log")), f"{closed}: the log holds JSON alone")
+        check(os.path.exists(f"{work}/m"), f"{closed}: the model is saved all the same")
 
 
 for test in (test_end_to_end, test_interrupted, test_killed, test_resume_errors, test_refusals, test_diverged,
-             test_terminal, test_patience):
+             test_terminal, test_patience, test_closed_output):
     with folder() as place:
         test(place)
 finish()

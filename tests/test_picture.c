@@ -177,7 +177,7 @@ static void test_png_half_alpha(void **state)
     assert_true(png_image_write_to_memory(&image, bytes, &size, 0, pixels, 0, NULL));
     struct ink_picture *picture = decode_good(bytes, size, "half");
     assert_shape(picture, 1, 3, 1);
-    assert_in_range(ink_picture_pixels(picture)[0], 100, 200);
+    assert_int_equal(ink_picture_pixels(picture)[0], 127);
     assert_int_equal(ink_picture_pixels(picture)[1], 0);
     assert_int_equal(ink_picture_pixels(picture)[2], 255);
     ink_picture_free(picture);
@@ -189,9 +189,8 @@ static void test_png_damage(void **state)
     static struct memory memory;
     for (int interlace = PNG_INTERLACE_NONE; interlace <= PNG_INTERLACE_ADAM7; interlace++) {
         write_png(&memory, PNG_COLOR_TYPE_RGB, 8, interlace);
-        const size_t trailer = 12 + 8; /* IEND, and the checksums of what has been read whole by then */
         assert_refused(memory.bytes, 0, "empty", "expected a PNG");
-        for (size_t cut = 1; cut < memory.size - trailer; cut++)
+        for (size_t cut = 1; cut < memory.size; cut++)
             assert_refused(memory.bytes, cut, cut < 4 ? "not a picture" : "a damaged PNG", NULL);
         for (size_t at = 4; at < memory.size; at++) { /* damage is found, or what it hit is not needed */
             struct ink_picture *picture = NULL;
@@ -482,7 +481,7 @@ static void test_fit_digit(void **state)
         { "pencil on grey paper", { 200, 200, 40, 40, 120, 12, 170, 110, 0, 0, false }, 1.5 },
         { "noise", { 200, 200, 40, 40, 120, 12, 200, 50, 20, 0, false }, 4 },
         { "shade", { 200, 200, 40, 40, 120, 12, 180, 30, 2, 50, false }, 5 },
-        { "dust", { 200, 200, 40, 40, 120, 12, 255, 0, 0, 0, true }, 1 },
+        { "dust", { 200, 200, 40, 40, 120, 12, 255, 0, 0, 0, true }, 3 },
         { "a photograph", { 1500, 2000, 700, 300, 600, 60, 190, 40, 25, 30, true }, 4 },
     };
     uint8_t reference[28 * 28], pixels[28 * 28];

@@ -1,5 +1,7 @@
 /* AVX-512 (F, DQ, BW, VL): 16 lanes, 32 registers. */
 #include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define SET    avx512
 #define LANES  16
@@ -16,5 +18,18 @@ typedef __m512 vec;
 #define v_store_part(p, x, count) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (count)) - 1u), x)
 
 #define v_where_equal(a, b, yes, no) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), no, yes)
+
+/* 16 bytes at a time, compressed in registers: see template.h for what this does. */
+static inline size_t compress_bytes(const uint8_t *bytes, size_t column, uint16_t *index, float *value)
+{
+    const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+    const __m512i x = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)bytes));
+    const __m512i columns = _mm512_add_epi32(lanes, _mm512_set1_epi32((int)column));
+    const __mmask16 some = _mm512_test_epi32_mask(x, x);
+    _mm512_storeu_ps(value, _mm512_cvtepi32_ps(_mm512_maskz_compress_epi32(some, x)));
+    _mm256_storeu_si256((__m256i *)(void *)index, _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(some, columns)));
+    return (size_t)__builtin_popcount(some);
+}
+#define v_compress_bytes compress_bytes
 
 #include "kernel/template.h"

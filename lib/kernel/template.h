@@ -217,6 +217,46 @@ static void gemm(const struct ink__gemm *g)
 
 /* ---- The sparse first layer -------------------------------------------------------------------------------------- */
 
+#ifndef v_compress_bytes
+/* Copies those of 16 bytes that are not zero to value, and their columns, from `column` on, to index; returns how many.
+ */
+INK__INLINE size_t v_compress_bytes(const uint8_t *bytes, size_t column, uint16_t *index, float *value)
+{
+    size_t filled = 0;
+    uint64_t words[2];
+    memcpy(words, bytes, sizeof words);
+    for (size_t w = 0; w < 2; w++) {
+        for (size_t i = 8 * w; words[w] != 0 && i < 8 * w + 8; i++) {
+            index[filled] = (uint16_t)(column + i);
+            value[filled] = (float)bytes[i];
+            filled += bytes[i] != 0;
+        }
+    }
+    return filled;
+}
+#endif
+
+static void sparse_pack(const struct ink__sparse *x, size_t row, const uint8_t *bytes, float scale)
+{
+    uint16_t *const index = x->index + row * x->stride, *const block = x->block + row * (x->blocks + 1);
+    float *const value = x->value + row * x->stride;
+    size_t filled = 0, column = 0;
+    for (; column + INK__SPARSE_BLOCK <= x->columns; column += INK__SPARSE_BLOCK) {
+        block[column / INK__SPARSE_BLOCK] = (uint16_t)filled;
+        filled += v_compress_bytes(bytes + column, column, index + filled, value + filled);
+    }
+    if (column < x->columns)
+        block[column / INK__SPARSE_BLOCK] = (uint16_t)filled;
+    for (; column < x->columns; column++) {
+        index[filled] = (uint16_t)column;
+        value[filled] = (float)bytes[column];
+        filled += bytes[column] != 0;
+    }
+    block[x->blocks] = (uint16_t)filled;
+    for (size_t e = 0; e < filled; e++)
+        value[e] = value[e] / 255.0f * scale;
+}
+
 /* Columns j .. j + vecs * LANES of y for one sparse row. */
 INK__INLINE void sparse_row(const size_t vecs, const uint16_t *index, const float *value, size_t count, const float *w,
                             size_t ld, const float *bias, size_t j, size_t outputs, float *y)
@@ -259,9 +299,10 @@ static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, 
     }
 }
 
-/* One block of one sample into columns j .. j + vecs * LANES of dw; d is the sample's gradient from column j on. */
-INK__INLINE void sparse_block(const size_t vecs, const uint16_t *index, const float *value, size_t begin, size_t end,
-                              const float *d, float *dw, size_t ld, size_t width)
+/* Elements begin .. end of one sample into columns j .. j + vecs * LANES of dw; d is the sample's gradient from j on.
+ */
+INK__INLINE void sparse_sample(const size_t vecs, const uint16_t *index, const float *value, size_t begin, size_t end,
+                               const float *d, float *dw, size_t ld, size_t width)
 {
     vec row[8];
     UNROLL for (size_t v = 0; v < vecs; v++) row[v] = v_load(d + v * LANES);
@@ -273,32 +314,27 @@ INK__INLINE void sparse_block(const size_t vecs, const uint16_t *index, const fl
     }
 }
 
-/* A block's rows of dw stay in the first cache while the samples go by. */
+/* The caller asks for so few rows that their columns stay in the first cache while the samples go by. */
 static void sparse_gradient(const struct ink__sparse *x, size_t n, const float *dy, size_t outputs, size_t begin,
                             size_t end, float *dw, size_t ld)
 {
+    const size_t first = begin / INK__SPARSE_BLOCK, last = (end + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
     memset(dw + begin * ld, 0, (end - begin) * ld * sizeof *dw);
-    for (size_t b = begin / INK__SPARSE_BLOCK; b * INK__SPARSE_BLOCK < end; b++) {
+    for (size_t j = 0, vecs; j < outputs; j += vecs * LANES) {
+        vecs = columns_together(outputs - j);
         for (size_t s = 0; s < n; s++) {
             const uint16_t *const index = x->index + s * x->stride;
-            const float *const value = x->value + s * x->stride;
-            size_t from = x->block[s * (x->blocks + 1) + b], to = x->block[s * (x->blocks + 1) + b + 1];
-            while (from < to && index[from] < begin) /* a block that two threads share */
-                from++;
-            while (from < to && index[to - 1] >= end)
-                to--;
-            for (size_t j = 0, vecs; from < to && j < outputs; j += vecs * LANES) {
-                const float *const d = dy + s * outputs + j;
-                vecs = columns_together(outputs - j);
-                if (vecs == 8)
-                    sparse_block(8, index, value, from, to, d, dw + j, ld, outputs - j);
-                else if (vecs == 4)
-                    sparse_block(4, index, value, from, to, d, dw + j, ld, outputs - j);
-                else if (vecs == 2)
-                    sparse_block(2, index, value, from, to, d, dw + j, ld, outputs - j);
-                else
-                    sparse_block(1, index, value, from, to, d, dw + j, ld, outputs - j);
-            }
+            const float *const value = x->value + s * x->stride, *const d = dy + s * outputs + j;
+            const uint16_t *const block = x->block + s * (x->blocks + 1);
+            const size_t from = block[first], to = block[last];
+            if (vecs == 8)
+                sparse_sample(8, index, value, from, to, d, dw + j, ld, outputs - j);
+            else if (vecs == 4)
+                sparse_sample(4, index, value, from, to, d, dw + j, ld, outputs - j);
+            else if (vecs == 2)
+                sparse_sample(2, index, value, from, to, d, dw + j, ld, outputs - j);
+            else
+                sparse_sample(1, index, value, from, to, d, dw + j, ld, outputs - j);
         }
     }
 }
@@ -639,6 +675,7 @@ static void average(float *mean, const float *w, float weight, size_t count)
 const struct ink__kernels PASTE(ink__kernels_, SET) = {
     .name = STRING(SET),
     .gemm = gemm,
+    .sparse_pack = sparse_pack,
     .sparse_forward = sparse_forward,
     .sparse_gradient = sparse_gradient,
     .from_bytes = from_bytes,

@@ -111,13 +111,13 @@ static void take_values(struct ink__plan *plan)
 static void take_sparse(struct ink__plan *plan)
 {
     struct ink__sparse *x = &plan->sparse;
-    const size_t rows = plan->batch + 1; /* room for the element written last and not counted */
-    x->stride = ink__elements(plan->net->input);
-    x->blocks = (x->stride + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
+    const size_t rows = plan->batch;
+    x->columns = ink__elements(plan->net->input);
+    x->stride = x->columns + 16;
+    x->blocks = (x->columns + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
     x->index = ink__arena_take(&plan->arena, rows * x->stride, sizeof *x->index);
     x->value = ink__arena_take(&plan->arena, rows * x->stride, sizeof *x->value);
     x->block = ink__arena_take(&plan->arena, rows * (x->blocks + 1), sizeof *x->block);
-    plan->byte_value = ink__arena_take(&plan->arena, 256, sizeof *plan->byte_value);
 }
 
 static void take(struct ink__plan *plan)
@@ -160,10 +160,6 @@ static void fill(struct ink__plan *plan)
     ink__table_fill(plan->unit, plan->unit_count, 1);
     for (size_t c = 0; c < 4; c++)
         plan->input_scale[c] = 1.0f / plan->net->deviation[c];
-    for (size_t b = 0; plan->sparse_input && b < 256; b++) {
-        const uint8_t byte = (uint8_t)b;
-        plan->kernels->from_bytes(&byte, 1, 1, plan->net->mean, plan->input_scale, &plan->byte_value[b]);
-    }
     for (size_t i = 0; i < plan->layer_count; i++)
         if (type_of(&plan->layers[i])->fill != NULL && !plan->work[i].skip)
             type_of(&plan->layers[i])->fill(&plan->work[i], plan);

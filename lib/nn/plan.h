@@ -128,7 +128,6 @@ struct ink__plan {
     uint8_t *bytes;    /* (threads, inputs) scratch of the image source */
     bool sparse_input; /* the first layer is dense and its images are mostly zero */
     struct ink__sparse sparse;
-    float *byte_value;              /* (256) what a byte is worth to a sparse layer */
     float *log_sum;                 /* (threads, INK__CHUNK) */
     float *target;                  /* (threads, classes padded) */
     float input_scale[4];           /* 1 / deviation by channel */

@@ -6,39 +6,13 @@
 
 /* ---- Input ------------------------------------------------------------------------------------------------------- */
 
-/* Row `row` of x from the non-zero ones of `count` bytes; eight at a time, since most words are all zero. */
-static void sparse_row(struct ink__sparse *x, size_t row, const uint8_t *bytes, const float *byte_value)
-{
-    uint16_t *index = x->index + row * x->stride, *block = x->block + row * (x->blocks + 1);
-    float *value = x->value + row * x->stride;
-    size_t filled = 0;
-    for (size_t b = 0; b < x->blocks; b++) {
-        const size_t begin = b * INK__SPARSE_BLOCK;
-        const size_t end = begin + INK__SPARSE_BLOCK < x->stride ? begin + INK__SPARSE_BLOCK : x->stride;
-        block[b] = (uint16_t)filled;
-        for (size_t i = begin; i < end; i += 8) {
-            const size_t width = end - i < 8 ? end - i : 8;
-            uint64_t word = 0;
-            memcpy(&word, bytes + i, width);
-            if (word == 0)
-                continue;
-            for (size_t k = 0; k < width; k++) {
-                index[filled] = (uint16_t)(i + k);
-                value[filled] = byte_value[bytes[i + k]];
-                filled += bytes[i + k] != 0;
-            }
-        }
-    }
-    block[x->blocks] = (uint16_t)filled;
-}
-
-/* The same from `count` floats: intensities, of which zero is zero to the layer too. */
+/* Row `row` of x from intensities, of which zero is zero to the layer too. */
 static void sparse_row_of_floats(struct ink__sparse *x, size_t row, const float *from, float scale)
 {
     uint16_t *index = x->index + row * x->stride, *block = x->block + row * (x->blocks + 1);
     float *value = x->value + row * x->stride;
     size_t filled = 0;
-    for (size_t i = 0; i < x->stride; i++) {
+    for (size_t i = 0; i < x->columns; i++) {
         if (i % INK__SPARSE_BLOCK == 0)
             block[i / INK__SPARSE_BLOCK] = (uint16_t)filled;
         index[filled] = (uint16_t)i;
@@ -67,7 +41,7 @@ static void load_input(const struct ink__worker *worker, size_t first, size_t n)
         }
         const uint8_t *bytes = batch->image(batch->context, first + s, plan->bytes + worker->thread * size);
         if (plan->sparse_input)
-            sparse_row(&plan->sparse, first + s, bytes, plan->byte_value);
+            worker->kernels->sparse_pack(&plan->sparse, first + s, bytes, plan->input_scale[0]);
         else
             worker->kernels->from_bytes(bytes, size, channels, plan->net->mean, plan->input_scale, x + s * size);
     }

@@ -42,11 +42,15 @@ struct ink_trainer {
     uint8_t *labels;        /* (batch) */
     uint32_t *samples;      /* (batch) */
     struct ink__update update;
-    double *row_squares;   /* (row_count) rows of all parameters, for clipping */
+    double *row_squares; /* (row_count) rows of all parameters, for clipping */
     size_t row_count;
     float *probabilities; /* (INK__EVALUATION_BATCH, classes) scratch of validation */
     double seconds;       /* spent training in this epoch, in this process */
     bool shuffled;        /* `order` is this epoch's */
 };
+
+/* step.c: one step on the batch in trainer->now, with the factors in trainer->update. If the loss (ink__plan_loss) is
+ * not finite no weight was changed. */
+void ink__trainer_step(struct ink_trainer *trainer);
 
 #endif

@@ -1,0 +1,138 @@
+/*
+ * One training step, as two jobs for the threads: samples forward and back (ink__plan_step), then the rows of the
+ * parameters, each given its gradient, updated, and packed for the next step.
+ */
+#include <math.h>
+
+#include "train/trainer.h"
+
+/* A parameter's rows are worked on in so many parts, which are the items of a job. A vector is one row, the whole of
+ * one. */
+#define PARTS INK__GROUPS
+
+static struct ink__range rows_of(const struct ink__parameter *p, size_t part)
+{
+    if (p->rank > 1) {
+        /* Rows in blocks: the sparse first layer finds whole ones quickly, and packing writes whole lines. */
+        const size_t blocks = (p->rows + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
+        const struct ink__range mine = ink__part(part, PARTS, blocks);
+        const size_t end = mine.end * INK__SPARSE_BLOCK;
+        return (struct ink__range){ mine.begin * INK__SPARSE_BLOCK, end < p->rows ? end : p->rows };
+    }
+    return (struct ink__range){ 0, p->layer % PARTS == part ? 1 : 0 };
+}
+
+/* The rows of layer i's weight matrix in this part, none where it has no matrix; and whether its vectors are in it. */
+static struct ink__range matrix_rows(const struct ink_trainer *t, size_t i, size_t part, bool *whole)
+{
+    const struct ink__layer *layer = &t->plan->layers[i];
+    *whole = i % PARTS == part;
+    if (layer->kind != INK__DENSE && layer->kind != INK__CONV)
+        return (struct ink__range){ 0, 0 };
+    return rows_of(&t->net->parameters[layer->parameter], part);
+}
+
+static void form_gradients(struct ink_trainer *t, size_t part)
+{
+    const struct ink__plan *plan = t->plan;
+    for (size_t i = 0; i < plan->layer_count; i++) {
+        const struct ink__layer_type *type = ink__layer_types[plan->layers[i].kind];
+        bool whole;
+        const struct ink__range rows = matrix_rows(t, i, part, &whole);
+        if (type->gradient != NULL)
+            type->gradient(&plan->work[i], plan, rows, whole);
+    }
+}
+
+/* The squares of the gradient, summed by row; clipping() adds the rows in order. */
+static void square_rows(struct ink_trainer *t, size_t part)
+{
+    double *row = t->row_squares;
+    for (size_t i = 0; i < t->net->parameter_count; i++) {
+        const struct ink__parameter *p = &t->net->parameters[i];
+        const struct ink__range mine = p->trained ? rows_of(p, part) : (struct ink__range){ 0, 0 };
+        for (size_t r = mine.begin; r < mine.end; r++) {
+            const float *g = t->plan->gradient + p->offset + r * p->ld;
+            double squares = 0.0;
+            for (size_t c = 0; c < p->columns; c++)
+                squares += (double)g[c] * (double)g[c];
+            row[r] = squares;
+        }
+        row += p->rows;
+    }
+}
+
+/* The factor that clips the norm of the whole gradient to options.clip. */
+static float clipping(const struct ink_trainer *t)
+{
+    double sum = 0.0;
+    for (size_t r = 0; r < t->row_count; r++)
+        sum += t->row_squares[r];
+    const double norm = sqrt(sum);
+    return norm > t->options.clip ? (float)(t->options.clip / norm) : 1.0f;
+}
+
+static void update_rows(struct ink_trainer *t, size_t part)
+{
+    for (size_t i = 0; i < t->net->parameter_count; i++) {
+        const struct ink__parameter *p = &t->net->parameters[i];
+        const struct ink__range rows = rows_of(p, part);
+        const size_t from = p->offset + rows.begin * p->ld;
+        if (!p->trained || rows.begin == rows.end)
+            continue;
+        struct ink__update own = t->update;
+        if (!p->decays)
+            own.decay = own.shrink = 0.0f;
+        t->plan->kernels->update(&own, t->net->weights + from, t->plan->gradient + from,
+                                 t->state1 + (t->optimizer->states > 0 ? from : 0),
+                                 t->state2 + (t->optimizer->states > 1 ? from : 0), (rows.end - rows.begin) * p->ld);
+    }
+}
+
+static void pack_rows(struct ink_trainer *t, size_t part)
+{
+    const struct ink__plan *plan = t->plan;
+    for (size_t i = 0; i < plan->layer_count; i++) {
+        const struct ink__layer_type *type = ink__layer_types[plan->layers[i].kind];
+        bool whole;
+        const struct ink__range rows = matrix_rows(t, i, part, &whole);
+        if (type->pack != NULL)
+            type->pack(&plan->work[i], plan, rows, whole);
+    }
+}
+
+static void gradient_part(void *context, size_t part, size_t thread)
+{
+    (void)thread;
+    form_gradients(context, part);
+    square_rows(context, part);
+}
+
+static void update_part(void *context, size_t part, size_t thread)
+{
+    (void)thread;
+    update_rows(context, part);
+    pack_rows(context, part);
+}
+
+/* Without clipping a row is updated as soon as its gradient is there. */
+static void learn_part(void *context, size_t part, size_t thread)
+{
+    form_gradients(context, part);
+    update_part(context, part, thread);
+}
+
+/* A loss that is not finite changes no weight: the caller finds out why. */
+void ink__trainer_step(struct ink_trainer *t)
+{
+    ink__plan_step(t->plan, t->pool, &t->now);
+    if (!isfinite(ink__plan_loss(t->plan)))
+        return;
+    if (t->options.clip > 0.0) {
+        ink__pool_do(t->pool, PARTS, gradient_part, t);
+        t->update.gradient_scale = clipping(t);
+        ink__pool_do(t->pool, PARTS, update_part, t);
+    } else {
+        ink__pool_do(t->pool, PARTS, learn_part, t);
+    }
+}
