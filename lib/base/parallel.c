@@ -21,10 +21,18 @@
 #define LOOKS 2000
 
 /*
- * The ticket holds the number of items not yet taken in its low half, and counts jobs in its high half. Taking an item
- * is a compare-and-swap of the whole, so whoever succeeds has an item of the job it looked at; that job cannot end
- * before this item is done, and until then fn and context stay what they are.
+ * The ticket holds the items not yet taken, from `first` up to `end`, in its low half, and counts jobs in its high
+ * half. Taking an item is a compare-and-swap of the whole, so whoever succeeds has an item of the job it looked at;
+ * that job cannot end before this item is done, and until then fn and context stay what they are.
+ *
+ * The caller takes items from the end, the others from the beginning: in job after job over the same data, each finds
+ * most of what it worked on before in its own cache.
  */
+static uint64_t ticket_of(uint32_t job, uint16_t first, uint16_t end)
+{
+    return (uint64_t)job << 32 | (uint64_t)end << 16 | first;
+}
+
 struct ink__pool {
     size_t threads;
     pthread_t *others; /* (threads - 1) */
@@ -77,11 +85,18 @@ static void wait_for_news(struct ink__pool *pool, unsigned seen)
 static void do_items(struct ink__pool *pool, size_t thread)
 {
     uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
-    while ((uint32_t)ticket > 0) {
-        if (!atomic_compare_exchange_weak_explicit(&pool->ticket, &ticket, ticket - 1, memory_order_acquire,
+    for (;;) {
+        const uint32_t job = (uint32_t)(ticket >> 32);
+        const uint16_t first = (uint16_t)ticket, end = (uint16_t)(ticket >> 16);
+        const bool last = thread == 0;
+        if (first == end)
+            return;
+        const uint64_t rest =
+            last ? ticket_of(job, first, (uint16_t)(end - 1)) : ticket_of(job, (uint16_t)(first + 1), end);
+        if (!atomic_compare_exchange_weak_explicit(&pool->ticket, &ticket, rest, memory_order_acquire,
                                                    memory_order_acquire))
             continue;
-        pool->fn(pool->context, (uint32_t)ticket - 1, thread);
+        pool->fn(pool->context, last ? (size_t)end - 1 : first, thread);
         if (atomic_fetch_sub_explicit(&pool->undone, 1, memory_order_acq_rel) == 1)
             tell(pool);
         ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
@@ -145,11 +160,11 @@ void ink__pool_do(struct ink__pool *pool, size_t items, ink__item_fn *fn, void *
             fn(context, item, 0);
         return;
     }
-    const uint64_t job = (atomic_load(&pool->ticket) >> 32) + 1;
+    const uint32_t job = (uint32_t)(atomic_load(&pool->ticket) >> 32) + 1;
     pool->fn = fn;
     pool->context = context;
     atomic_store_explicit(&pool->undone, items, memory_order_relaxed);
-    atomic_store_explicit(&pool->ticket, job << 32 | items, memory_order_release);
+    atomic_store_explicit(&pool->ticket, ticket_of(job, 0, (uint16_t)items), memory_order_release);
     tell(pool);
     do_items(pool, 0);
     for (;;) {

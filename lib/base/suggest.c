@@ -1,15 +1,16 @@
 #include "base/suggest.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #define LONGEST 32
 
-/* Levenshtein's distance, a row at a time; LONGEST for words too long to be ours. */
+/* Levenshtein's distance, a row at a time; infinite for words too long to be ours. */
 static size_t distance(const char *a, size_t a_length, const char *b, size_t b_length)
 {
     size_t row[LONGEST + 1];
     if (a_length > LONGEST || b_length > LONGEST)
-        return LONGEST;
+        return SIZE_MAX;
     for (size_t j = 0; j <= b_length; j++)
         row[j] = j;
     for (size_t i = 1; i <= a_length; i++) {

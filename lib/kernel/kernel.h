@@ -42,9 +42,9 @@ struct ink__gemm {
 };
 
 /* Rows of which most elements are zero: row r holds value[r * stride + e] at column index[r * stride + e], columns
- * ascending. Leaving zeros out of a chain is exact. The elements of columns 64 b .. 64 b + 63 are those from
- * block[r * (blocks + 1) + b] up to block[r * (blocks + 1) + b + 1], so that a range of columns is found at once. */
-#define INK__SPARSE_BLOCK ((size_t)64)
+ * ascending. Leaving zeros out of a chain is exact. The elements of columns 16 b .. 16 b + 15 are those from
+ * block[r * (blocks + 1) + b] up to block[r * (blocks + 1) + b + 1], so that whole blocks are found at once. */
+#define INK__SPARSE_BLOCK ((size_t)16)
 struct ink__sparse {
     size_t columns; /* at most 65,535 */
     size_t stride;  /* capacity of a row: the columns, and 16 more that may be written and do not count */
@@ -94,7 +94,8 @@ struct ink__kernels {
     /* y (n, outputs) = bias + x w, x sparse (rows first .. first + n), w (inputs, ld), y with row pitch `outputs`. */
     void (*sparse_forward)(const struct ink__sparse *x, size_t first, size_t n, const float *w, size_t ld,
                            const float *bias, size_t outputs, float *y);
-    /* dw rows begin .. end of (inputs, ld) = x^T dy over samples ascending, x sparse (rows 0 .. n), dy (n, outputs). */
+    /* dw rows begin .. end of (inputs, ld) = x^T dy over samples ascending, x sparse (rows 0 .. n), dy (n, outputs).
+     * begin and end are whole blocks, or all columns. */
     void (*sparse_gradient)(const struct ink__sparse *x, size_t n, const float *dy, size_t outputs, size_t begin,
                             size_t end, float *dw, size_t ld);
 

@@ -14,6 +14,7 @@
 
 struct reader {
     const char *text, *at;
+    const char *layer; /* where the layer being read begins */
     struct ink_net *net;
     struct ink_shape shape; /* what flows at this point */
     size_t open[16], depth; /* the groups that are open */
@@ -58,9 +59,19 @@ static const struct word {
 static const char *const losses[] = { [INK__CROSS_ENTROPY] = "cross-entropy", [INK__MSE] = "mse" };
 #define LOSSES (sizeof losses / sizeof losses[0])
 
+static const char *const options[] = { "stride", "pad" };
+#define OPTIONS (sizeof options / sizeof options[0])
+
+/* Every word that may have been meant, presets last: their list ends with NULL. */
 static const char *any_word(size_t i)
 {
-    return i < WORDS ? words[i].name : i < WORDS + LOSSES ? losses[i - WORDS] : NULL;
+    if (i < WORDS)
+        return words[i].name;
+    i -= WORDS;
+    if (i < LOSSES)
+        return losses[i];
+    i -= LOSSES;
+    return i < OPTIONS ? options[i] : ink_presets()[i - OPTIONS].name;
 }
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
@@ -95,57 +106,71 @@ static bool take_word(struct reader *r, const char *word)
     return true;
 }
 
-/* "column 7: expected WHAT, found 'FOUND'" */
-static enum ink_status expected(const struct reader *r, const char *what)
+/* "column 7: expected WHAT, found 'FOUND'", and the word that is nearest if `word` says that one may stand here. */
+static enum ink_status wrong(const struct reader *r, const char *what, bool word)
 {
     const int column = (int)(r->at - r->text) + 1;
-    int length = (int)strcspn(r->at, ", \t\n[]");
-    if (length == 0 && *r->at != '\0')
-        length = 1;
-    if (length > 40)
-        length = 40;
     if (*r->at == '\0')
         return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: expected %s, found the end of the line", column,
                          what);
-    const char *near = ink__nearest(r->at, word_length(r->at), any_word);
-    if (near != NULL)
-        return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: expected %s, found '%.*s' (did you mean '%s'?)",
-                         column, what, length, r->at, near);
-    return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: expected %s, found '%.*s'", column, what, length,
-                     r->at);
+    int length = (int)strcspn(r->at, ", \t\n[]");
+    if (length == 0)
+        length = 1;
+    if (length > 40)
+        length = 40;
+    while (length > 1 && ((unsigned char)r->at[length] & 0xc0) == 0x80) /* in the middle of a UTF-8 character */
+        length--;
+    const char *near = word ? ink__nearest(r->at, (size_t)length, any_word) : NULL;
+    if (near != NULL && strlen(near) == (size_t)length && memcmp(r->at, near, (size_t)length) == 0)
+        near = NULL; /* the right word in the wrong place */
+    if (near == NULL)
+        return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: expected %s, found '%.*s'", column, what,
+                         length, r->at);
+    return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: expected %s, found '%.*s' (did you mean '%s'?)",
+                     column, what, length, r->at, near);
 }
 
-/* A whole number of at most MOST_NUMBER. */
-static enum ink_status take_number(struct reader *r, size_t least, size_t *number, const char *what)
+static enum ink_status expected(const struct reader *r, const char *what)
+{
+    return wrong(r, what, false);
+}
+
+static enum ink_status expected_word(const struct reader *r, const char *what)
+{
+    return wrong(r, what, true);
+}
+
+static enum ink_status take_number(struct reader *r, size_t least, size_t most, size_t *number, const char *what)
 {
     size_t value = 0;
     skip_space(r);
     const char *from = r->at;
-    while (isdigit((unsigned char)*from) && value <= MOST_NUMBER)
+    while (isdigit((unsigned char)*from) && value <= most)
         value = 10 * value + (size_t)(*from++ - '0');
-    if (from == r->at || value < least || value > MOST_NUMBER)
+    if (from == r->at || value < least || value > most)
         return expected(r, what);
     r->at = from;
     *number = value;
     return INK_OK;
 }
 
-/* A decimal fraction: digits, then perhaps a point and digits. Read here because strtod obeys the locale. */
+/* A decimal fraction from 0 to below 1, such as 0.25 or .5. Read here because strtod obeys the locale. */
 static enum ink_status take_fraction(struct reader *r, float *number, const char *what)
 {
     double value = 0.0, unit = 1.0;
     skip_space(r);
     const char *from = r->at;
-    while (isdigit((unsigned char)*from) && from - r->at < 6)
-        value = 10.0 * value + (*from++ - '0');
-    if (*from == '.') {
+    while (*from == '0')
         from++;
-        while (isdigit((unsigned char)*from)) {
+    bool digits = from > r->at;
+    if (*from == '.') {
+        for (from++; isdigit((unsigned char)*from); from++) {
             unit /= 10.0;
-            value += unit * (*from++ - '0');
+            value += unit * (*from - '0');
+            digits = true;
         }
     }
-    if (from == r->at || value >= 1.0)
+    if (!digits || isdigit((unsigned char)*from) || (float)value >= 1.0f) /* 0.99999999 is 1 as a float */
         return expected(r, what);
     r->at = from;
     *number = (float)value;
@@ -155,11 +180,11 @@ static enum ink_status take_fraction(struct reader *r, float *number, const char
 /* "5x5" or "5". */
 static enum ink_status take_window(struct reader *r, struct ink__layer *layer)
 {
-    enum ink_status status = take_number(r, 1, &layer->kernel_height, "a window such as 5x5");
+    enum ink_status status = take_number(r, 1, MOST_NUMBER, &layer->kernel_height, "a window such as 5x5");
     layer->kernel_width = layer->kernel_height;
     if (status == INK_OK && *r->at == 'x') {
         r->at++;
-        status = take_number(r, 1, &layer->kernel_width, "the width of the window");
+        status = take_number(r, 1, MOST_NUMBER, &layer->kernel_width, "the width of the window");
     }
     return status;
 }
@@ -205,7 +230,7 @@ static size_t positions(size_t size, size_t kernel, size_t stride)
 static enum ink_status too_large(const struct reader *r, const struct ink__layer *layer)
 {
     return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: a window of %zux%zu does not fit into %zux%zu",
-                     (int)(r->at - r->text) + 1, layer->kernel_height, layer->kernel_width,
+                     (int)(r->layer - r->text) + 1, layer->kernel_height, layer->kernel_width,
                      layer->in.height + 2 * layer->pad, layer->in.width + 2 * layer->pad);
 }
 
@@ -213,7 +238,8 @@ static enum ink_status read_dense(struct reader *r, struct ink__layer *layer)
 {
     layer->bias = true;
     layer->out = (struct ink_shape){ 1, 1, 0 };
-    const enum ink_status status = take_number(r, 1, &layer->out.channels, "a number of units from 1 to 65535");
+    const enum ink_status status =
+        take_number(r, 1, MOST_NUMBER, &layer->out.channels, "a number of units from 1 to 65535");
     return status != INK_OK ? status : take_activation(r, layer);
 }
 
@@ -221,17 +247,17 @@ static enum ink_status read_conv(struct reader *r, struct ink__layer *layer)
 {
     layer->bias = true;
     layer->stride = 1;
-    enum ink_status status = take_number(r, 1, &layer->out.channels, "a number of filters from 1 to 65535");
+    enum ink_status status =
+        take_number(r, 1, MOST_NUMBER, &layer->out.channels, "a number of filters from 1 to 65535");
     if (status == INK_OK)
         status = take_window(r, layer);
     if (status == INK_OK && take_word(r, "stride"))
-        status = take_number(r, 1, &layer->stride, "a stride of at least 1");
+        status = take_number(r, 1, MOST_NUMBER, &layer->stride, "a stride of at least 1");
+    const size_t side = layer->kernel_height < layer->kernel_width ? layer->kernel_height : layer->kernel_width;
     if (status == INK_OK && take_word(r, "pad"))
-        status = take_number(r, 0, &layer->pad, "a padding");
+        status = take_number(r, 0, side - 1, &layer->pad, "a padding below the size of the window");
     if (status != INK_OK)
         return status;
-    if (layer->pad >= layer->kernel_height || layer->pad >= layer->kernel_width)
-        return expected(r, "a padding below the size of the window");
     layer->out.height = positions(layer->in.height + 2 * layer->pad, layer->kernel_height, layer->stride);
     layer->out.width = positions(layer->in.width + 2 * layer->pad, layer->kernel_width, layer->stride);
     if (layer->out.height == 0 || layer->out.width == 0)
@@ -252,7 +278,7 @@ static enum ink_status read_pool(struct reader *r, struct ink__layer *layer)
     enum ink_status status = take_window(r, layer);
     layer->stride = layer->kernel_height;
     if (status == INK_OK && take_word(r, "stride"))
-        status = take_number(r, 1, &layer->stride, "a stride of at least 1");
+        status = take_number(r, 1, MOST_NUMBER, &layer->stride, "a stride of at least 1");
     return status != INK_OK ? status : finish_pool(r, layer);
 }
 
@@ -298,15 +324,15 @@ static enum ink_status read_group(struct reader *r, struct ink__layer *layer)
 
 /* ---- The line ---------------------------------------------------------------------------------------------------- */
 
-/* Puts a layer behind the others; `from` is where its text begins. */
-static enum ink_status add_layer(struct reader *r, struct ink__layer *layer, const char *from)
+/* Puts a layer behind the others. */
+static enum ink_status add_layer(struct reader *r, struct ink__layer *layer)
 {
     if (r->net->layer_count == MOST_LAYERS)
         return ink__fail(r->err, INK_BAD_ARGUMENT, "network: more than %d layers", MOST_LAYERS);
-    size_t length = (size_t)(r->at - from);
-    while (length > 0 && isspace((unsigned char)from[length - 1]))
+    size_t length = (size_t)(r->at - r->layer);
+    while (length > 0 && isspace((unsigned char)r->layer[length - 1]))
         length--;
-    snprintf(layer->text, sizeof layer->text, "%.*s", (int)length, from);
+    snprintf(layer->text, sizeof layer->text, "%.*s", (int)length, r->layer);
     /* A convolution right before a norm needs no bias. */
     struct ink__layer *before = r->net->layer_count > 0 ? &r->net->layers[r->net->layer_count - 1] : NULL;
     if (layer->kind == INK__NORM && before != NULL && (before->kind == INK__CONV || before->kind == INK__DENSE) &&
@@ -329,14 +355,14 @@ static enum ink_status close_group(struct reader *r)
                          (int)(r->at - r->text) + 1, out.height, out.width, out.channels, in.height, in.width,
                          in.channels);
     open->partner = r->net->layer_count;
-    const char *from = r->at++;
-    return add_layer(r, &layer, from);
+    r->layer = r->at++;
+    return add_layer(r, &layer);
 }
 
 static enum ink_status read_layer(struct reader *r)
 {
     skip_space(r);
-    const char *from = r->at;
+    r->layer = r->at;
     for (size_t i = 0; i < WORDS; i++) {
         if (!word_is(r->at, words[i].name))
             continue;
@@ -344,7 +370,7 @@ static enum ink_status read_layer(struct reader *r)
         r->at += strlen(words[i].name);
         enum ink_status status = words[i].read(r, &layer);
         if (status == INK_OK)
-            status = add_layer(r, &layer, from);
+            status = add_layer(r, &layer);
         if (status != INK_OK)
             return status;
         skip_space(r);
@@ -353,7 +379,7 @@ static enum ink_status read_layer(struct reader *r)
             return read_layer(r); /* gelu, see take_activation */
         return INK_OK;
     }
-    return expected(r, "a layer");
+    return expected_word(r, "a layer");
 }
 
 /* After a layer: ']' any number of times, then ',' or the end. */
@@ -370,8 +396,8 @@ static enum ink_status read_between(struct reader *r, bool *more)
         return INK_OK;
     }
     if (r->depth > 0)
-        return expected(r, "',' or ']'");
-    return *r->at == '\0' ? INK_OK : expected(r, "',' or the end of the line");
+        return expected_word(r, "',' or ']'");
+    return *r->at == '\0' ? INK_OK : expected_word(r, "',' or the end of the line");
 }
 
 static bool read_loss(struct reader *r)

@@ -12,8 +12,13 @@
 
 static struct ink__range rows_of(const struct ink__parameter *p, size_t part)
 {
-    if (p->rank > 1)
-        return ink__part(part, PARTS, p->rows);
+    if (p->rank > 1) {
+        /* Rows in blocks: the sparse first layer finds whole ones quickly, and packing writes whole lines. */
+        const size_t blocks = (p->rows + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
+        const struct ink__range mine = ink__part(part, PARTS, blocks);
+        const size_t end = mine.end * INK__SPARSE_BLOCK;
+        return (struct ink__range){ mine.begin * INK__SPARSE_BLOCK, end < p->rows ? end : p->rows };
+    }
     return (struct ink__range){ 0, p->layer % PARTS == part ? 1 : 0 };
 }
 

@@ -218,7 +218,8 @@ void ink_trainer_free(struct ink_trainer *t)
 
 /* ---- One step ---------------------------------------------------------------------------------------------------- */
 
-/* Images come in random order out of memory that no cache holds: the one after next is asked for while this one is used. */
+/* Images come in random order out of memory that no cache holds: the one after next is asked for while this one is
+ * used. */
 static const uint8_t *image_of(void *context, size_t i, uint8_t *scratch)
 {
     const struct ink_trainer *t = context;
