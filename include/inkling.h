@@ -98,7 +98,7 @@ struct ink_dataset_options {
  *   - "synthetic": digits drawn by the library itself, always available;
  *   - a known name, "mnist", "fashion-mnist" or "kmnist", looked for as a folder of that name in options->search;
  *   - a folder holding IDX files named as MNIST's are (train-images-idx3-ubyte, t10k-labels.idx1-ubyte.gz, ...);
- *   - an IDX image file, with its label file.
+ *   - an IDX image file, with its label file; it is opened whatever `split` says.
  * IDX files may be plain (mapped, not copied) or gzipped, told apart by content. INK_BAD_INPUT for a malformed file,
  * INK_FAILED when nothing is found; the message then lists where it looked. `options` may be NULL. */
 enum ink_status ink_dataset_open(struct ink_dataset **out, const char *name_or_path, enum ink_split split,
