@@ -253,6 +253,7 @@ static const struct {
     { MODEL(FORMAT "," SPEC ",\"input\":\"1x2\"", TENSORS), "metadata 'input': '1x2', expected a shape", NULL },
     { MODEL(FORMAT "," SPEC ",\"input\":\"1x2x1x1\"", TENSORS), "metadata 'input'", NULL },
     { MODEL(FORMAT "," SPEC ",\"input\":\"1x2x1 \"", TENSORS), "metadata 'input'", NULL },
+    { MODEL(FORMAT "," SPEC ",\"input\":\"1x2x\"", TENSORS), "metadata 'input'", NULL },
     { MODEL(FORMAT "," SPEC ",\"input\":\"-1x2x1\"", TENSORS), "metadata 'input'", NULL },
     { MODEL(FORMAT "," SPEC ",\"input\":\"0x2x1\"", TENSORS), "input 0x2x1, expected 1 to 4096", NULL },
     { MODEL(FORMAT "," SPEC ",\"input\":\"4097x2x1\"", TENSORS), "input 4097x2x1, expected 1 to 4096", NULL },
