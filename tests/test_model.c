@@ -286,6 +286,8 @@ static const struct {
     /* the tensors */
     { MODEL(BASE, "\"0.weight\":{\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]}"),
       "tensor '0.weight': shape is [6], expected [2, 2]", NULL },
+    { MODEL(BASE, "\"0.weight\":{\"dtype\":\"F32\",\"shape\":[4,1],\"data_offsets\":[0,16]}," BIAS),
+      "tensor '0.weight': shape is [4, 1], expected [2, 2]", NULL },
     { MODEL(BASE, "\"0.bias\":{\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]}"),
       "tensor '0.weight': missing, expected F32 of shape [2, 2]", NULL },
     { MODEL(BASE, WEIGHT ",\"0.bias\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[16,24]}"),
