@@ -33,22 +33,35 @@ struct infer_window {
 #define INFER_LANES 8
 
 /* sum[r][l] += x[r x_step + t] w[r w_step + t pitch + l] for t = 0 .. count - 1: chains side by side, since one alone
- * waits for each of its additions. Locals, so that they can live in registers. */
+ * waits for each of its additions. The rows are written out, which is what makes compilers keep them in registers. */
 static void infer_chains(float sum[INFER_ROWS][INFER_LANES], const float *x, int x_step, const float *w, int w_step,
                          int pitch, int count)
 {
-    float s[INFER_ROWS][INFER_LANES];
-    int r, l, t;
-    for (r = 0; r < INFER_ROWS; r++)
+    float s0[INFER_LANES], s1[INFER_LANES], s2[INFER_LANES], s3[INFER_LANES];
+    int l, t;
+    for (l = 0; l < INFER_LANES; l++) {
+        s0[l] = sum[0][l];
+        s1[l] = sum[1][l];
+        s2[l] = sum[2][l];
+        s3[l] = sum[3][l];
+    }
+    for (t = 0; t < count; t++, w += pitch) {
+        const float x0 = x[t], x1 = x[x_step + t], x2 = x[2 * x_step + t], x3 = x[3 * x_step + t];
         for (l = 0; l < INFER_LANES; l++)
-            s[r][l] = sum[r][l];
-    for (t = 0; t < count; t++, w += pitch)
-        for (r = 0; r < INFER_ROWS; r++)
-            for (l = 0; l < INFER_LANES; l++)
-                s[r][l] = INFER_FMA(x[r * x_step + t], w[r * w_step + l], s[r][l]);
-    for (r = 0; r < INFER_ROWS; r++)
+            s0[l] = INFER_FMA(x0, w[l], s0[l]);
         for (l = 0; l < INFER_LANES; l++)
-            sum[r][l] = s[r][l];
+            s1[l] = INFER_FMA(x1, w[w_step + l], s1[l]);
+        for (l = 0; l < INFER_LANES; l++)
+            s2[l] = INFER_FMA(x2, w[2 * w_step + l], s2[l]);
+        for (l = 0; l < INFER_LANES; l++)
+            s3[l] = INFER_FMA(x3, w[3 * w_step + l], s3[l]);
+    }
+    for (l = 0; l < INFER_LANES; l++) {
+        sum[0][l] = s0[l];
+        sum[1][l] = s1[l];
+        sum[2][l] = s2[l];
+        sum[3][l] = s3[l];
+    }
 }
 
 /* One of those rows. */
@@ -58,9 +71,11 @@ static void infer_row(float sum[INFER_LANES], const float *x, const float *w, in
     int l, t;
     for (l = 0; l < INFER_LANES; l++)
         s[l] = sum[l];
-    for (t = 0; t < count; t++, w += pitch)
+    for (t = 0; t < count; t++, w += pitch) {
+        const float x0 = x[t];
         for (l = 0; l < INFER_LANES; l++)
-            s[l] = INFER_FMA(x[t], w[l], s[l]);
+            s[l] = INFER_FMA(x0, w[l], s[l]);
+    }
     for (l = 0; l < INFER_LANES; l++)
         sum[l] = s[l];
 }
@@ -148,7 +163,7 @@ static void infer_conv(const struct infer_window *s, const float *x, const float
                     for (l = 0; l < INFER_LANES; l++)
                         y[r * filters + f + l] = sum[r][l];
             }
-            for (; f < filters; f++) {
+            for (f = filters - filters % INFER_LANES; f < filters; f++) {
                 for (r = 0; r < pixels; r++) {
                     float sum = bias[f];
                     for (h = first_h; h < end_h; h++)
