@@ -107,29 +107,63 @@ static void gemm(void **state)
 
 /* ---- The sparse first layer -------------------------------------------------------------------------------------- */
 
-/* Rows of which a share is not zero, dense in `x` and sparse. */
-static struct ink__sparse sparse_rows(float *x, size_t n, size_t inputs, double density)
+/* `n` rows of bytes of which a share is not zero. */
+static uint8_t *byte_rows(size_t n, size_t inputs, double density)
 {
-    const size_t blocks = (inputs + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
-    struct ink__sparse sparse = { .stride = inputs,
-                                  .blocks = blocks,
-                                  .index = guard_array(n * inputs, sizeof *sparse.index),
-                                  .value = guard_array(n * inputs, sizeof *sparse.value),
-                                  .block = guard_array(n * (blocks + 1), sizeof *sparse.block) };
+    uint8_t *bytes = guard_array(n * inputs, 1);
+    for (size_t i = 0; i < n * inputs; i++)
+        bytes[i] = uniform(0.0f, 1.0f) < (float)density ? (uint8_t)(1 + below(255)) : 0;
+    return bytes;
+}
+
+static struct ink__sparse sparse_room(size_t n, size_t inputs)
+{
+    const size_t blocks = (inputs + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK, stride = inputs + INK__SPARSE_BLOCK;
+    return (struct ink__sparse){ .columns = inputs,
+                                 .stride = stride,
+                                 .blocks = blocks,
+                                 .index = guard_array(n * stride, sizeof(uint16_t)),
+                                 .value = guard_array(n * stride, sizeof(float)),
+                                 .block = guard_array(n * (blocks + 1), sizeof(uint16_t)) };
+}
+
+/* The same rows twice: whole in x, which is returned, and sparse. */
+static float *pack_rows(const uint8_t *bytes, size_t n, float scale, struct ink__sparse *sparse)
+{
+    float *x = guard_array(n * sparse->columns, sizeof *x);
     for (size_t r = 0; r < n; r++) {
-        uint16_t filled = 0, *block = sparse.block + r * (blocks + 1);
-        for (size_t i = 0; i < inputs; i++) {
+        uint16_t filled = 0, *block = sparse->block + r * (sparse->blocks + 1);
+        for (size_t i = 0; i < sparse->columns; i++) {
+            const uint8_t byte = bytes[r * sparse->columns + i];
             if (i % INK__SPARSE_BLOCK == 0)
                 *block++ = filled;
-            x[r * inputs + i] = uniform(0.0f, 1.0f) < (float)density ? uniform(0.1f, 1.0f) : 0.0f;
-            if (x[r * inputs + i] == 0.0f)
+            x[r * sparse->columns + i] = (float)byte / 255.0f * scale;
+            if (byte == 0)
                 continue;
-            sparse.index[r * inputs + filled] = (uint16_t)i;
-            sparse.value[r * inputs + filled++] = x[r * inputs + i];
+            sparse->index[r * sparse->stride + filled] = (uint16_t)i;
+            sparse->value[r * sparse->stride + filled++] = x[r * sparse->columns + i];
         }
         *block = filled;
     }
-    return sparse;
+    return x;
+}
+
+static void check_pack(size_t n, size_t inputs, double density)
+{
+    const uint8_t *bytes = byte_rows(n, inputs, density);
+    struct ink__sparse expected = sparse_room(n, inputs);
+    pack_rows(bytes, n, 1.7f, &expected);
+    for (const struct ink__kernels **k = kernel_sets; *k != NULL; k++) {
+        const struct ink__sparse found = sparse_room(n, inputs);
+        for (size_t r = 0; r < n; r++) {
+            (*k)->sparse_pack(&found, r, bytes + r * inputs, 1.7f);
+            const size_t at = r * found.stride, filled = expected.block[r * (found.blocks + 1) + found.blocks];
+            assert_memory_equal(found.index + at, expected.index + at, filled * sizeof *found.index);
+            assert_same("sparse_pack", *k, found.value + at, expected.value + at, filled);
+        }
+        assert_memory_equal(found.block, expected.block, n * (found.blocks + 1) * sizeof *found.block);
+    }
+    release("sparse_pack");
 }
 
 static int32_t *steps(size_t count, size_t step)
@@ -144,8 +178,8 @@ static int32_t *steps(size_t count, size_t step)
 static void check_sparse(size_t n, size_t inputs, size_t outputs, double density)
 {
     const size_t ld = outputs + 2, first = n / 3;
-    float *x = guard_array(n * inputs, sizeof *x);
-    const struct ink__sparse sparse = sparse_rows(x, n, inputs, density);
+    struct ink__sparse sparse = sparse_room(n, inputs);
+    const float *x = pack_rows(byte_rows(n, inputs, density), n, 1.7f, &sparse);
     float *w = floats(inputs * ld), *bias = floats(outputs), *expected = guard_array(n * outputs, sizeof *expected);
     gemm_oracle(&(struct ink__gemm){ .m = n,
                                      .n = outputs,
@@ -166,11 +200,17 @@ static void check_sparse(size_t n, size_t inputs, size_t outputs, double density
     release("sparse_forward");
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
 static void check_sparse_gradient(size_t n, size_t inputs, size_t outputs, double density)
 {
-    const size_t ld = outputs + 2, begin = below(inputs + 1), end = begin + below(inputs - begin + 1);
-    float *x = guard_array(n * inputs, sizeof *x);
-    const struct ink__sparse sparse = sparse_rows(x, n, inputs, density);
+    struct ink__sparse sparse = sparse_room(n, inputs);
+    const float *x = pack_rows(byte_rows(n, inputs, density), n, 1.7f, &sparse);
+    const size_t ld = outputs + 2, first = below(sparse.blocks), last = first + below(sparse.blocks - first + 1);
+    const size_t begin = first * INK__SPARSE_BLOCK, end = smaller(last * INK__SPARSE_BLOCK, inputs);
     float *dy = floats(n * outputs), *before = floats(inputs * ld), *expected = copy(before, inputs * ld);
     for (size_t i = begin * ld; i < end * ld; i++)
         expected[i] = 0.0f; /* what lies between the rows is zero and stays so */
@@ -195,10 +235,11 @@ static void check_sparse_gradient(size_t n, size_t inputs, size_t outputs, doubl
 static void sparse(void **state)
 {
     (void)state;
-    static const size_t inputs[] = { 1, 31, 32, 33, 64, 100, 257 };
+    static const size_t inputs[] = { 1, 15, 16, 17, 31, 32, 33, 64, 100, 257 };
     static const double densities[] = { 0.0, 0.1, 0.5, 1.0 };
     for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++) {
         for (size_t d = 0; d < 4; d++) {
+            check_pack(below(5), inputs[i], densities[d]);
             for (size_t j = 1; j < SIZES; j++) {
                 check_sparse(below(4), inputs[i], sizes[j], densities[d]);
                 check_sparse_gradient(below(4), inputs[i], sizes[j], densities[d]);

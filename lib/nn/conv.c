@@ -68,6 +68,10 @@ static float *image_of(const struct pass *p, size_t thread)
 static void take_pass(struct pass *p, struct ink__plan *plan, bool own_filters, bool own_image)
 {
     const size_t pixels = p->rows * p->columns;
+    size_t floats;
+    /* Offsets must fit the kernels' 32-bit tables; the net's own layout answers for the weights alone. */
+    if (!ink__multiply(&floats, p->taps, p->ld) || floats > INT32_MAX || image_size(p) > INT32_MAX)
+        plan->arena.overflow = true;
     p->pixel = ink__table(plan, pixels);
     p->out = ink__table(plan, pixels);
     p->tap = ink__table(plan, p->taps);
