@@ -37,6 +37,7 @@ void ink_train_options_default(struct ink_train_options *options, const char *pr
         options->optimizer = preset->optimizer;
         options->schedule = preset->schedule;
         options->learning_rate = preset->learning_rate;
+        options->weight_decay = preset->weight_decay;
         options->batch = preset->batch;
     }
 }
