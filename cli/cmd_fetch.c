@@ -221,6 +221,8 @@ static enum ink_status fetch_file(struct fetch *fetch, const struct ink_dataset_
         }
         cli_print_error(err);
     }
+    if (file_size(part) == 0)
+        unlink(part);
     list_files(list, sizeof list, fetch->source);
     return cli_fail(err, INK_FAILED, "%s: no mirror gave %s; put %s, plain or gzipped, into %s", fetch->source->name,
                     file->name, list, fetch->folder);

@@ -145,8 +145,6 @@ static enum ink_status prepare_files(struct training *training, struct ink_error
     enum ink_status status = check_writable(a->output, err);
     if (status == INK_OK)
         status = check_writable(training->checkpoint, err);
-    if (status == INK_OK)
-        status = report_open(&training->report, a->quiet, a->log, a->resume, err);
     if (status == INK_OK && !a->resume && !a->quiet && access(training->checkpoint, F_OK) == 0)
         fprintf(stderr, "note: %s is from an interrupted run; --resume would continue it, this run replaces it\n",
                 training->checkpoint);
@@ -294,6 +292,8 @@ static enum ink_status prepare_trainer(struct training *training, struct ink_err
         status = ink_trainer_new(&training->trainer, training->net, training->train, &training->options, err);
     if (status == INK_OK && a->resume)
         status = ink_trainer_resume(training->trainer, training->checkpoint, err);
+    if (status == INK_OK) /* only now: a run that is refused leaves an old log as it was */
+        status = report_open(&training->report, a->quiet, a->log, a->resume, err);
     if (status != INK_OK)
         return status;
     training->saved = progress_clock();

@@ -98,7 +98,7 @@ struct ink_dataset_options {
  *   - "synthetic": digits drawn by the library itself, always available;
  *   - a known name, "mnist", "fashion-mnist" or "kmnist", looked for as a folder of that name in options->search;
  *   - a folder holding IDX files named as MNIST's are (train-images-idx3-ubyte, t10k-labels.idx1-ubyte.gz, ...);
- *   - an IDX image file, with its label file.
+ *   - an IDX image file, with its label file; it is opened whatever `split` says.
  * IDX files may be plain (mapped, not copied) or gzipped, told apart by content. INK_BAD_INPUT for a malformed file,
  * INK_FAILED when nothing is found; the message then lists where it looked. `options` may be NULL. */
 enum ink_status ink_dataset_open(struct ink_dataset **out, const char *name_or_path, enum ink_split split,
@@ -177,7 +177,7 @@ struct ink_preset {
     const char *spec;  /* its line of text */
     const char *about; /* one line for --help */
     const char *initialisation, *optimizer, *schedule;
-    float learning_rate;
+    double learning_rate;
     size_t batch;
 };
 const struct ink_preset *ink_presets(void);
@@ -260,6 +260,16 @@ void ink_session_free(struct ink_session *session);
 void ink_session_run(struct ink_session *session, const float *images, size_t n, float *probabilities);
 /* The same for bytes. */
 void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, size_t n, float *probabilities);
+
+/* ---- Export ------------------------------------------------------------------------------------------------------ */
+
+/* Writes the network as one C99 file and its header, which need nothing but <math.h>: the weights as constants, norms
+ * folded, and NAME_predict(image, probabilities, scratch), whose results have the bits of ink_session_run. The header
+ * says sizes in macros that begin with NAME in capitals. `name` is a C identifier; the C file includes the header by
+ * the last part of `path_h`, so both lie in one folder. INK_BAD_ARGUMENT for another name, INK_BAD_INPUT for weights
+ * that are not finite. */
+enum ink_status ink_export_c(const struct ink_net *net, const char *name, const char *path_c, const char *path_h,
+                             struct ink_error *err);
 
 /* ---- Evaluation -------------------------------------------------------------------------------------------------- */
 
@@ -355,6 +365,23 @@ enum ink_status ink_trainer_finish(struct ink_trainer *trainer, struct ink_error
  * trainer newly made from a net, data set and options that are equal; INK_BAD_INPUT names the first difference. */
 enum ink_status ink_trainer_save(const struct ink_trainer *trainer, const char *path, struct ink_error *err);
 enum ink_status ink_trainer_resume(struct ink_trainer *trainer, const char *path, struct ink_error *err);
+
+/* ---- Checking a machine ------------------------------------------------------------------------------------------ */
+
+/* A short training run on "synthetic", and the checksum that its result has on every machine: the 64-bit FNV-1a of all
+ * parameters in the order of ink_net_parameter, each value as its four bytes, lowest first. */
+struct ink_selftest {
+    const char *name; /* a preset's, or "residual"; NULL in the last row */
+    const char *spec; /* the network */
+    uint64_t checksum;
+};
+/* The runs, ended by a row whose name is NULL. Static. */
+const struct ink_selftest *ink_selftests(void);
+
+/* Does one of them, in some tenths of a second with the portable kernels, and writes the checksum that it gave here:
+ * where it is not test->checksum, this machine or this build computes wrongly. INK_FAILED for what could not be run. */
+enum ink_status ink_selftest_run(const struct ink_selftest *test, const struct ink_compute *compute, uint64_t *checksum,
+                                 struct ink_error *err);
 
 /* ---- The notebook ------------------------------------------------------------------------------------------------ */
 

@@ -264,8 +264,10 @@ def test_nobody_there():
     closed = socket.create_server(("127.0.0.1", 0))
     port = closed.getsockname()[1]
     closed.close()
-    done = fetch("kmnist", "--to", all_but(SMALL), f"--mirror=http://127.0.0.1:{port}/")
+    folder = all_but(SMALL)
+    done = fetch("kmnist", "--to", folder, f"--mirror=http://127.0.0.1:{port}/")
     check("a closed port", done.code == 1 and "onnect" in done.err, done)
+    check("what never came leaves nothing", not (folder / (SMALL + ".part")).exists(), done)
 
 
 def test_proxy():

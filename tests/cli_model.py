@@ -35,7 +35,8 @@ def take_apart(content):
     tensors, at = {}, 0
     for name, entry in header.items():
         begin, end = entry["data_offsets"]
-        check(entry["dtype"] == "F32" and begin == at and end - begin == 4 * np.prod(entry["shape"]), f"{name}: {entry}")
+        size = 4 * np.prod(entry["shape"])
+        check(entry["dtype"] == "F32" and begin == at and end - begin == size, f"{name}: {entry}")
         tensors[name] = np.frombuffer(data[begin:end], "<f4").reshape(entry["shape"])
         at = end
     check(at == len(data), "the data fill the file")
@@ -72,7 +73,8 @@ def predict(model, data, index):
 def test_reads_a_file_made_by_hand(images, data, work):
     random = np.random.RandomState(0)
     shapes = {"5.bias": (3,), "2.weight": (3 * 3 * 3, 7), "0.weight": (3, 2, 1, 3), "1.shift": (3,), "1.scale": (3,),
-              "1.mean": (3,), "1.variance": (3,), "2.bias": (7,), "5.weight": (4, 3), "3.weight": (7, 4), "3.bias": (4,)}
+              "1.mean": (3,), "1.variance": (3,), "2.bias": (7,), "5.weight": (4, 3), "3.weight": (7, 4),
+              "3.bias": (4,)}
     tensors = {name: random.randn(*shape).astype(np.float32) for name, shape in shapes.items()}
     tensors["1.variance"] = np.abs(tensors["1.variance"])
     metadata = {"spec": SPEC, "author": "a person\nof two lines", "input": "6x5x1", "mean": json.dumps([MEAN]),

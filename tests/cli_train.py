@@ -64,82 +64,66 @@ def start(arguments, cwd):
                             stderr=subprocess.PIPE)
 
 
-def epochs_in(log):
-    return read(log).count(b'"epoch"') if os.path.exists(log) else 0
-
-
-def wait_in_training(process, log, before):
-    """Waits until the log of the process has epochs more than `before`, and a moment: into the middle of a later one."""
-    while process.poll() is None and epochs_in(log) <= before:
+def wait_for_epochs(process, log, count):
+    """Waits until the log tells of `count` more epochs, then some moment longer; or until the process ends."""
+    def epochs():
+        return read(log).count(b'"event":"epoch"') if os.path.exists(log) else 0
+    enough = epochs() + count
+    while epochs() < enough and process.poll() is None:
         time.sleep(0.001)
-    time.sleep(random.uniform(0, 0.003))
+    time.sleep(random.uniform(0, 0.01))
+
+
+LONG = [*SMALL, "--epochs", 40, "--batch", 32]
 
 
 def test_interrupted(work):
     """Stopped by signals at random moments and continued by the command that it prints, it gives the same bytes."""
-    options = [*SMALL, "--epochs", 60, "--batch", 32]
-    log = f"{work}/log"
-    check_run(run("train", "synthetic", "-o", "whole", *options, cwd=work), 0)
-    model = "it's a \"$model\""  # the command that is printed must survive a shell
+    check_run(run("train", "synthetic", "-o", "whole", *LONG, cwd=work), 0)
+    model, log = "it's a \"$model\"", f"{work}/log"  # the command that is printed must survive a shell
     stops = inside = 0
-    for attempt in range(12):
-        write(log, b"")
-        before = 0
-        process = start(["train", "synthetic", "--output", model, "--log", "log", *options], work)
-        for stop in (signal.SIGINT, signal.SIGTERM):
-            wait_in_training(process, log, before)
-            process.send_signal(stop)
-            before = epochs_in(log)
-            err = process.communicate(timeout=300)[1].decode()
-            if process.returncode != 130:
-                break
-            stops += 1
-            batch = re.search(r"after batch (\d+) of (\d+) in epoch", err)
-            inside += batch is not None and batch[1] != batch[2]
-            check(not os.path.exists(f"{work}/{model}") and os.path.exists(f"{work}/{model}.checkpoint"),
-                  "after an interruption there is a checkpoint and no model")
-            command = re.search(r"to continue:\n    (.*)\n", err)
-            check(command is not None and " --resume " in command[1], f"the command that continues is told: {err}")
-            process = subprocess.Popen(["sh", "-c", "exec " + command[1]], cwd=work, env=environment(),
-                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        process.communicate(timeout=300)
-        if process.returncode == 130:
-            process = subprocess.run([PROGRAM, "train", "synthetic", "-o", model, *map(str, options), "--resume",
-                                      "--threads", "1"], cwd=work, env=environment(), capture_output=True)
-        check(process.returncode in (0, -signal.SIGINT, -signal.SIGTERM), f"the run ends well: {process.returncode}")
-        if process.returncode == 0:
-            check(digest(f"{work}/{model}") == digest(f"{work}/whole"), f"attempt {attempt}: the same bytes")
-            check(not os.path.exists(f"{work}/{model}.checkpoint"), "the checkpoint is gone when the model is saved")
-        for path in glob.glob(f"{glob.escape(work)}/it*"):
-            os.remove(path)
-        if stops >= 3:
+    process = start(["train", "synthetic", "--output", model, *LONG, "--log", "log"], work)
+    for stop in (signal.SIGINT, signal.SIGTERM, signal.SIGINT):
+        wait_for_epochs(process, log, random.randint(1, 8))
+        process.send_signal(stop)
+        err = process.communicate(timeout=300)[1].decode()
+        if process.returncode == 0:  # this machine was too busy to send the signal in time
             break
-    check(inside > 0, "a signal stops training inside an epoch")
-    check(stops >= 3, f"the signals came in the middle of training, {stops} times")
+        stops += 1
+        batch = re.search(r"after batch (\d+) of (\d+) in epoch", err)
+        inside += batch is not None and batch[1] != batch[2]
+        check(process.returncode == 130 and os.path.exists(f"{work}/{model}.checkpoint") and
+              not os.path.exists(f"{work}/{model}"), f"stopped: a checkpoint and no model: {process.returncode} {err}")
+        command = re.search(r"to continue:\n    (.*)\n", err)
+        check(command is not None and command[1].count(" --resume ") == 1, f"the command that continues: {err}")
+        process = subprocess.Popen(["sh", "-c", "exec " + command[1] + " --threads 1"], cwd=work, env=environment(),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.communicate(timeout=300)
+    check(stops > 0 and inside > 0, f"a signal stops training inside an epoch: {stops} stops, {inside} inside")
+    check(process.returncode == 0 and digest(f"{work}/{model}") == digest(f"{work}/whole"), "stopped: the same bytes")
+    check(not os.path.exists(f"{work}/{model}.checkpoint"), "the checkpoint is gone when the model is saved")
+    epochs = [json.loads(line)["epoch"] for line in open(log) if '"event":"epoch"' in line]
+    check(epochs == list(range(1, 41)), f"the log goes on where it was: {epochs}")
 
 
 def test_killed(work):
     """Killed by force at random moments, it goes on from the last periodic checkpoint to the same bytes."""
-    options = [*SMALL, "--epochs", 60, "--batch", 32]
-    check_run(run("train", "synthetic", "-o", "whole", *options, cwd=work), 0)
-    kills = 0
-    for _ in range(20):
-        resume = ["--resume"] if os.path.exists(f"{work}/killed.checkpoint") else []
-        before = epochs_in(f"{work}/killed.log") if resume else 0
-        write(f"{work}/killed.log", read(f"{work}/killed.log") if resume else b"")
-        process = start(["train", "synthetic", "-o", "killed", "--log", "killed.log", *options, "--save-every", 101, *resume],
-                        work)
-        wait_in_training(process, f"{work}/killed.log", before)
+    check_run(run("train", "synthetic", "-o", "whole", *LONG, cwd=work), 0)
+    kills, resume = 0, []
+    for _ in range(3):
+        process = start(["train", "synthetic", "-o", "m", *LONG, "--log", "log", "--save-every", 101, *resume], work)
+        wait_for_epochs(process, f"{work}/log", random.randint(1, 8))
         process.kill()
         err = process.communicate()[1].decode()
         check(process.returncode in (0, -signal.SIGKILL), f"killed or done: {process.returncode} {err}")
-        kills += process.returncode != 0
-        if kills >= 2:
+        if process.returncode == 0:
             break
-    check(kills >= 2, f"it was killed in the middle, {kills} times")
-    resume = ["--resume"] if os.path.exists(f"{work}/killed.checkpoint") else []
-    check_run(run("train", "synthetic", "-o", "killed", *options, *resume, cwd=work), 0)
-    check(digest(f"{work}/killed") == digest(f"{work}/whole"), "killed: the same bytes")
+        kills += 1
+        resume = ["--resume"] if os.path.exists(f"{work}/m.checkpoint") else []
+    check(kills > 0 and resume, f"it was killed in the middle, {kills} times, and left a checkpoint")
+    if os.path.exists(f"{work}/m.checkpoint"):
+        check_run(run("train", "synthetic", "-o", "m", *LONG, "--resume", cwd=work), 0)
+    check(digest(f"{work}/m") == digest(f"{work}/whole"), "killed: the same bytes")
 
 
 def test_resume_errors(work):
@@ -169,7 +153,7 @@ def test_refusals(work):
     write(f"{work}/html-images-idx3-ubyte", b"<!DOCTYPE html>")
     write(f"{work}/html-labels-idx1-ubyte", b"<!DOCTYPE html>")
     cases = [
-        (3, [f"{work}/html-images-idx3-ubyte", "-o", f"{work}/m"], ["html-images-idx3-ubyte"]),
+        (3, [f"{work}/html-images-idx3-ubyte", "-o", f"{work}/m", "--log", f"{work}/log"], ["html-images-idx3-ubyte"]),
         (1, ["mnits", "-o", f"{work}/m"], ["mnits", "mnist"]),
         (1, ["synthetic", "-o", "/proc/m"], ["/proc/m: cannot write there"]),
         (1, ["synthetic", "-o", f"{work}/none/m"], ["cannot write there"]),

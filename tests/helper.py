@@ -8,7 +8,7 @@ import zlib
 
 import numpy as np
 
-PROGRAM = sys.argv[1]
+PROGRAM = os.path.abspath(sys.argv[1])
 passed = failed = 0
 
 
@@ -41,8 +41,9 @@ def check_run(done, code, *words):
     """Checks the exit code, and that every word is somewhere in the output."""
     text = done.out + done.err
     missing = [word for word in words if word not in text]
+    line = " ".join(map(str, done.args[1:]))
     check(done.code == code and not missing,
-          f"{' '.join(map(str, done.args[1:]))}: code {done.code}, expected {code}; missing {missing} in: {text[:2000]}")
+          f"{line}: code {done.code}, expected {code}; missing {missing} in: {text[:2000]}")
 
 
 def finish():

@@ -239,25 +239,53 @@ static void test_gzip_members(void **state)
     assert_refused(scratch_folder, INK_TRAIN, NULL, INK_BAD_INPUT, "expected a gzip header", "byte");
 }
 
-/* A header with all optional fields: extra, name, comment, CRC. */
+/* A second member, which libdeflate alone reads, with every set of optional fields and flags that are none. */
 static void test_gzip_header(void **state)
 {
     (void)state;
-    static const char header[] = "\x1f\x8b\x08\x1e\0\0\0\0\0\3\4\0abcdname\0comment\0";
-    static unsigned char plain[GZIP_ROOM], out[GZIP_ROOM];
+    enum { FIRST = 1000, HEADER_CRC = 0x02, EXTRA = 0x04, NAME = 0x08, COMMENT = 0x10, TEXT = 0x01 };
+    static unsigned char out[GZIP_ROOM], second[GZIP_ROOM];
     const struct bytes content = gzip_content();
-    const size_t size = gzip(plain, sizeof plain, content, 6);
-    const size_t length = sizeof header - 1;
-    memcpy(out, header, length);
-    const uint32_t crc = libdeflate_crc32(0, out, length); /* its low half */
-    out[length] = (unsigned char)(crc & 0xff);
-    out[length + 1] = (unsigned char)(crc >> 8 & 0xff);
-    memcpy(out + length + 2, plain + 10, size - 10);
-    scratch_write("train-images-idx3-ubyte.gz", out, length + 2 + size - 10);
-    assert_content(content);
-    out[3] |= 0x20; /* a reserved flag */
-    scratch_write("train-images-idx3-ubyte.gz", out, length + 2 + size - 10);
-    assert_refused(scratch_folder, INK_TRAIN, NULL, INK_BAD_INPUT, "train-images-idx3-ubyte.gz", "byte");
+    const unsigned char *bytes = content.at;
+    const size_t first_size = gzip(out, sizeof out, (struct bytes){ bytes, FIRST }, 6);
+    const size_t second_size = gzip(second, sizeof second, (struct bytes){ bytes + FIRST, content.size - FIRST }, 6);
+    for (unsigned flags = 0; flags < 0x100; flags++) {
+        unsigned char *to = out + first_size;
+        memcpy(to, second, 10);
+        to[3] = (unsigned char)flags;
+        to += 10;
+        if (flags & EXTRA)
+            to = (unsigned char *)memcpy(to, "\4\0a\0bc", 6) + 6;
+        if (flags & NAME)
+            to = (unsigned char *)memcpy(to, "name", 5) + 5;
+        if (flags & COMMENT)
+            to = (unsigned char *)memcpy(to, "a comment", 10) + 10;
+        if (flags & HEADER_CRC)
+            to = (unsigned char *)memcpy(to, "cc", 2) + 2;
+        memcpy(to, second + 10, second_size - 10);
+        scratch_write("train-images-idx3-ubyte.gz", out, (size_t)(to - out) + second_size - 10);
+        if (flags & ~(unsigned)(HEADER_CRC | EXTRA | NAME | COMMENT | TEXT))
+            assert_refused(scratch_folder, INK_TRAIN, NULL, INK_BAD_INPUT, "expected a gzip header", "byte");
+        else
+            assert_content(content);
+    }
+    /* Fields that never end. */
+    static const unsigned endless[] = { EXTRA, NAME, COMMENT, HEADER_CRC };
+    for (size_t i = 0; i < sizeof endless / sizeof endless[0]; i++) {
+        unsigned char *to = out + first_size;
+        memcpy(to, second, 10);
+        to[3] = (unsigned char)endless[i];
+        memset(to + 10, 0xff, 9);
+        scratch_write("train-images-idx3-ubyte.gz", out, first_size + 10 + 9);
+        assert_refused(scratch_folder, INK_TRAIN, NULL, INK_BAD_INPUT, "train-images-idx3-ubyte.gz", "byte");
+    }
+}
+
+/* Every byte near the ends, some between. */
+static size_t stride(size_t at, size_t size)
+{
+    enum { FAR = 97 };
+    return at < FAR || at + 2 * FAR > size ? 1 : FAR;
 }
 
 static void test_gzip_damage(void **state)
@@ -266,12 +294,12 @@ static void test_gzip_damage(void **state)
     static unsigned char out[GZIP_ROOM];
     const struct bytes content = gzip_content();
     const size_t size = gzip(out, sizeof out, content, 6);
-    for (size_t cut = 0; cut < size; cut += cut < 40 || cut + 40 > size ? 1 : 97) {
+    for (size_t cut = 0; cut < size; cut += stride(cut, size)) {
         scratch_write("train-images-idx3-ubyte.gz", out, cut);
         assert_refused(scratch_folder, INK_TRAIN, NULL, INK_BAD_INPUT, "train-images-idx3-ubyte.gz", "byte");
     }
     /* Every damaged byte is noticed, but for those that say when and where the file was made. */
-    for (size_t at = 0; at < size; at += at < 40 || at + 40 > size ? 1 : 97) {
+    for (size_t at = 0; at < size; at += stride(at, size)) {
         if (at >= 4 && at < 10)
             continue;
         out[at] ^= 0x5a;

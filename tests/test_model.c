@@ -253,6 +253,7 @@ static const struct {
     { MODEL(FORMAT "," SPEC ",\"input\":\"1x2\"", TENSORS), "metadata 'input': '1x2', expected a shape", NULL },
     { MODEL(FORMAT "," SPEC ",\"input\":\"1x2x1x1\"", TENSORS), "metadata 'input'", NULL },
     { MODEL(FORMAT "," SPEC ",\"input\":\"1x2x1 \"", TENSORS), "metadata 'input'", NULL },
+    { MODEL(FORMAT "," SPEC ",\"input\":\"1x2x\"", TENSORS), "metadata 'input'", NULL },
     { MODEL(FORMAT "," SPEC ",\"input\":\"-1x2x1\"", TENSORS), "metadata 'input'", NULL },
     { MODEL(FORMAT "," SPEC ",\"input\":\"0x2x1\"", TENSORS), "input 0x2x1, expected 1 to 4096", NULL },
     { MODEL(FORMAT "," SPEC ",\"input\":\"4097x2x1\"", TENSORS), "input 4097x2x1, expected 1 to 4096", NULL },
@@ -285,6 +286,8 @@ static const struct {
     /* the tensors */
     { MODEL(BASE, "\"0.weight\":{\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]}"),
       "tensor '0.weight': shape is [6], expected [2, 2]", NULL },
+    { MODEL(BASE, "\"0.weight\":{\"dtype\":\"F32\",\"shape\":[4,1],\"data_offsets\":[0,16]}," BIAS),
+      "tensor '0.weight': shape is [4, 1], expected [2, 2]", NULL },
     { MODEL(BASE, "\"0.bias\":{\"dtype\":\"F32\",\"shape\":[6],\"data_offsets\":[0,24]}"),
       "tensor '0.weight': missing, expected F32 of shape [2, 2]", NULL },
     { MODEL(BASE, WEIGHT ",\"0.bias\":{\"dtype\":\"F32\",\"shape\":[2,1],\"data_offsets\":[16,24]}"),

@@ -417,13 +417,13 @@ static const struct {
     { "", 0, "byte 0: end of file" },
     { "\2\0\0\0\0\0\0\0", 8, "byte 8: end of file" },
     { "\0\0\0\0\0\0\0\0{}", 10, "header of 0 bytes, expected 2 to 100000000" },
-    { "\1\0\0\0\0\0\0\0{}", 10, "header of 1 bytes" },
+    { "\1\0\0\0\0\0\0\0{}", 10, "header of 1 bytes, expected 2 to" },
     { "\3\0\0\0\0\0\0\0{}", 10, "byte 10: end of file, expected a header of 3 bytes" },
-    { "\1\341\365\5\0\0\0\0{}", 10, "header of 100000001 bytes" },
+    { "\1\341\365\5\0\0\0\0{}", 10, "header of 100000001 bytes, expected 2 to" },
     { "\0\341\365\5\0\0\0\0{}", 10, "expected a header of 100000000 bytes" },
-    { "\377\377\377\377\377\377\377\377{}", 10, "header of 18446744073709551615 bytes" },
-    { "\2\0\0\0\1\0\0\0{}", 10, "header of 4294967298 bytes" },
-    { "\0\0\0\0\0\0\0\x80{}", 10, "header of 9223372036854775808 bytes" },
+    { "\377\377\377\377\377\377\377\377{}", 10, "header of 18446744073709551615 bytes, expected 2 to" },
+    { "\2\0\0\0\1\0\0\0{}", 10, "header of 4294967298 bytes, expected 2 to" },
+    { "\0\0\0\0\0\0\0\x80{}", 10, "header of 9223372036854775808 bytes, expected 2 to" },
 };
 
 static void test_strangers(void **state)

@@ -19,7 +19,7 @@ typedef __m512 vec;
 
 #define v_where_equal(a, b, yes, no) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), no, yes)
 
-/* 16 bytes at a time, compressed in registers: see template.h for what this does. */
+/* 16 bytes at a time, compressed in registers: see parts/sparse.h for what this does. */
 static inline size_t compress_bytes(const uint8_t *bytes, size_t column, uint16_t *index, float *value)
 {
     const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);

@@ -87,6 +87,12 @@ static void norm_pack(const struct ink__work *work, const struct ink__plan *plan
     }
 }
 
+void ink__norm_factors(const struct ink__work *work, const float **scale, const float **shift)
+{
+    *scale = factor(work, FORWARD_SCALE);
+    *shift = factor(work, FORWARD_SHIFT);
+}
+
 /* Adds the sums of a and a b over the samples of io to (2, C) doubles of the worker's group. */
 static void measure(const struct ink__work *work, const struct ink__worker *worker, const float *a, const float *b,
                     size_t n, double *groups)

@@ -166,6 +166,9 @@ void ink__loss_step(const struct ink__worker *worker, size_t first, size_t n, co
 /* The loss of one sample from its probabilities, for evaluation. */
 double ink__loss_of(enum ink__loss loss, const float *probabilities, size_t classes, size_t label);
 
+/* norm.c: what a norm multiplies by and adds outside training, (channels) each; they belong to the plan. */
+void ink__norm_factors(const struct ink__work *work, const float **scale, const float **shift);
+
 /* The address of sample `first` (the first of a chunk) in a tensor, for a thread. */
 static inline float *ink__at(const struct ink__tensor *tensor, size_t thread, size_t first)
 {

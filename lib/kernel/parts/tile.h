@@ -1,6 +1,6 @@
 /*
  * One tile of the matrix product: C(i .. i + TILE_ROWS, j .. j + TILE_VECS * LANES), its accumulators in registers.
- * template.h includes this file once for each size of tile, which must be constant for that to be so.
+ * gemm.h includes this file once for each size of tile, which must be constant for that to be so.
  */
 #define TILE_NAME PASTE(PASTE(tile_, TILE_ROWS), PASTE(x, TILE_VECS))
 
@@ -8,15 +8,21 @@ static void TILE_NAME(const struct ink__gemm *g, size_t i, size_t j)
 {
     vec sum[TILE_ROWS][TILE_VECS];
     const float *a[TILE_ROWS];
+    UNROLL
     for (size_t r = 0; r < TILE_ROWS; r++)
         a[r] = g->a + g->a_row[i + r];
     if (g->accumulate) {
-        for (size_t r = 0; r < TILE_ROWS; r++)
+        UNROLL
+        for (size_t r = 0; r < TILE_ROWS; r++) {
+            UNROLL
             for (size_t v = 0; v < TILE_VECS; v++)
                 sum[r][v] = v_load(g->c + g->c_row[i + r] + j + v * LANES);
+        }
     } else {
+        UNROLL
         for (size_t v = 0; v < TILE_VECS; v++) {
             const vec start = g->bias != NULL ? v_load(g->bias + j + v * LANES) : v_set1(0.0f);
+            UNROLL
             for (size_t r = 0; r < TILE_ROWS; r++)
                 sum[r][v] = start;
         }
@@ -29,17 +35,22 @@ static void TILE_NAME(const struct ink__gemm *g, size_t i, size_t j)
         const float *const b = b_columns + b_row[k];
         const ptrdiff_t col = a_col[k];
         vec row[TILE_VECS];
+        UNROLL
         for (size_t v = 0; v < TILE_VECS; v++)
             row[v] = v_load(b + v * LANES);
+        UNROLL
         for (size_t r = 0; r < TILE_ROWS; r++) {
             const vec x = v_set1(a[r][col]);
+            UNROLL
             for (size_t v = 0; v < TILE_VECS; v++)
                 sum[r][v] = v_fma(x, row[v], sum[r][v]);
         }
     }
 
+    UNROLL
     for (size_t r = 0; r < TILE_ROWS; r++) {
         float *const c = g->c + g->c_row[i + r] + j;
+        UNROLL
         for (size_t v = 0; v < TILE_VECS; v++) {
             const vec y = g->relu ? v_max(v_set1(0.0f), sum[r][v]) : sum[r][v]; /* in this order, NaN stays NaN */
             store_row(c + v * LANES, y, g->n - j - v * LANES);

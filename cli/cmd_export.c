@@ -1,0 +1,93 @@
+/* inkling export: a model as a file that other programs run. */
+#include "cli.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct export_arguments {
+    const char *output, *format, *name;
+};
+
+#define AT(member, kind) CLI_AT(struct export_arguments, member, kind)
+
+static const char *format_name(size_t i)
+{
+    static const char *const names[] = { "c", NULL };
+    return names[i];
+}
+
+/* The last part of `path`, its `length` bytes before the extension, as a C identifier; for free(). */
+static char *identifier(const char *path)
+{
+    const char *const slash = strrchr(path, '/'), *const base = slash != NULL ? slash + 1 : path;
+    const size_t length = strcspn(base, ".");
+    char *const name = calloc(length + 2, 1);
+    if (name == NULL)
+        return NULL;
+    size_t used = 0;
+    if (length == 0 || isdigit((unsigned char)base[0]))
+        name[used++] = '_';
+    for (size_t i = 0; i < length; i++)
+        name[used++] = isalnum((unsigned char)base[i]) ? base[i] : '_';
+    return name;
+}
+
+static enum ink_status export_c(const struct ink_net *net, const struct export_arguments *arguments,
+                                struct ink_error *err)
+{
+    const size_t length = strlen(arguments->output);
+    if (length < 3 || strcmp(arguments->output + length - 2, ".c") != 0)
+        return cli_fail_usage(err, "export", "--output: found '%s', expected a name that ends in .c",
+                              arguments->output);
+    enum ink_status status = INK_OK;
+    char *const header = strdup(arguments->output), *const name = identifier(arguments->output);
+    if (header == NULL || name == NULL) {
+        status = cli_fail(err, INK_FAILED, "out of memory");
+        goto out;
+    }
+    header[length - 1] = 'h';
+    const char *const chosen = arguments->name != NULL ? arguments->name : name;
+    status = ink_export_c(net, chosen, arguments->output, header, err);
+    if (status == INK_OK)
+        printf("saved %s and %s (%s_predict, %zu parameters)\n", arguments->output, header, chosen,
+               ink_net_parameters(net));
+out:
+    free(header);
+    free(name);
+    return status;
+}
+
+static int run(const struct cli_call *call, struct ink_error *err)
+{
+    struct ink_net *net = NULL;
+    enum ink_status status = ink_net_load(&net, call->operands[0], err);
+    if (status == INK_OK)
+        status = export_c(net, call->arguments, err);
+    ink_net_free(net);
+    return (int)status;
+}
+
+const struct command cmd_export = {
+    .name = "export",
+    .operands = "MODEL",
+    .least_operands = 1,
+    .most_operands = 1,
+    .summary = "write a model as plain C, for use without this library",
+    .about = "Writes MODEL as one C99 file, with its header beside it, that needs nothing but <math.h>: the weights as "
+             "constants, no memory of its own, and NAME_predict(image, probabilities, scratch), whose results have the "
+             "bits of 'inkling predict'. 'inkling verify' proves it.",
+    .options =
+        (const struct cli_option[]){
+            { "output", AT(output, CLI_STRING), .letter = 'o', .required = true, .value = "FILE",
+              .help = "the C file; the header has the same name, ending in .h" },
+            { "format", AT(format, CLI_CHOICE), .value = "FORMAT", .choice = format_name, .help = "what to write" },
+            { "name", AT(name, CLI_STRING), .value = "NAME", .unset = "FILE's", .help = "what the C names begin with" },
+            { .name = NULL },
+        },
+    .examples = (const char *const[]){ "inkling export digits.safetensors -o digits.c",
+                                       "inkling export digits.safetensors -o src/net.c --name digits", NULL },
+    .defaults = &(const struct export_arguments){ .format = "c" },
+    .size = sizeof(struct export_arguments),
+    .run = run,
+};
