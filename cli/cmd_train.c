@@ -83,7 +83,7 @@ static enum ink_status choose_options(struct training *training, struct ink_erro
     ink_train_options_default(o, a->net);
     if (a->optimizer != NULL && strcmp(a->optimizer, o->optimizer) != 0) {
         o->optimizer = a->optimizer;
-        o->learning_rate = 0; /* the preset's rate was for the preset's optimizer */
+        o->learning_rate = o->weight_decay = 0; /* the preset's were for the preset's optimizer */
     }
     if (a->schedule != NULL)
         o->schedule = a->schedule;
@@ -94,7 +94,8 @@ static enum ink_status choose_options(struct training *training, struct ink_erro
     o->epochs = a->epochs;
     o->momentum = a->momentum;
     o->beta2 = a->beta2;
-    o->weight_decay = a->weight_decay;
+    if (!isnan(a->weight_decay))
+        o->weight_decay = a->weight_decay;
     o->clip = a->clip;
     o->warmup = a->warmup;
     o->step_epochs = a->step_epochs;
@@ -358,8 +359,9 @@ static void print_networks(FILE *file)
         cli_print_wrapped(file, preset->about, 14);
         fprintf(file, "%14s", "");
         cli_print_wrapped(file, preset->spec, 14);
-        snprintf(text, sizeof text, "--optimizer %s --lr %g --schedule %s --batch %zu --init %s", options.optimizer,
-                 options.learning_rate, options.schedule, options.batch, preset->initialisation);
+        snprintf(text, sizeof text, "--optimizer %s --lr %g --weight-decay %g --schedule %s --batch %zu --init %s",
+                 options.optimizer, options.learning_rate, options.weight_decay, options.schedule, options.batch,
+                 preset->initialisation);
         fprintf(file, "%14s", "");
         cli_print_wrapped(file, text, 14);
     }
@@ -403,7 +405,7 @@ const struct command cmd_train = {
               .help = "of momentum and nesterov; beta1 of adam and adamw" },
             { "beta2", AT(beta2, CLI_DOUBLE), .value = "B", .least = 1e-6, .most = 0.999999,
               .help = "of adam and adamw" },
-            { "weight-decay", AT(weight_decay, CLI_DOUBLE), .value = "W", .most = 1e6,
+            { "weight-decay", AT(weight_decay, CLI_DOUBLE), .value = "W", .most = 1e6, .unset = "the network's",
               .help = "pull of weights, not of biases, to zero" },
             { "clip", AT(clip, CLI_DOUBLE), .value = "G", .most = 1e9,
               .help = "the largest norm of the gradient, 0 for no limit" },
@@ -442,6 +444,7 @@ const struct command cmd_train = {
                                                  .validation = SIZE_MAX,
                                                  .save_every = SIZE_MAX,
                                                  .learning_rate = CLI_NO_NUMBER,
+                                                 .weight_decay = CLI_NO_NUMBER,
                                                  .momentum = 0.9,
                                                  .beta2 = 0.999,
                                                  .step_epochs = 10 },

@@ -18,7 +18,7 @@ tensors = {name: np.frombuffer(data[slice(*t["data_offsets"])], "<f4").reshape(t
 with gzip.open(sys.argv[2]) as file:
     pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 784)[int(sys.argv[3])]
 
-x = (pixels / 255 - float(about.get("mean", 0))) / float(about.get("deviation", 1))
+x = (pixels / 255 - json.loads(about.get("mean", "[0]"))[0]) / json.loads(about.get("deviation", "[1]"))[0]
 for layer, _ in enumerate(about["spec"].split(",")):
     if layer > 0:
         x = 1 / (1 + np.exp(-x))

@@ -177,7 +177,7 @@ struct ink_preset {
     const char *spec;  /* its line of text */
     const char *about; /* one line for --help */
     const char *initialisation, *optimizer, *schedule;
-    float learning_rate;
+    double learning_rate, weight_decay;
     size_t batch;
 };
 const struct ink_preset *ink_presets(void);

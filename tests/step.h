@@ -42,6 +42,7 @@ static inline struct step_result step(struct ink_net *net, const struct ink__bat
     struct ink__pool *pool = ink__pool_new(threads);
     memcpy(before, net->weights, size);
     ink__plan_step(plan, pool, batch);
+    ink__plan_step(plan, pool, batch); /* again: nothing of the first may be left in any sum */
     for (size_t i = 0; i < plan->layer_count; i++) {
         const struct ink__layer_type *type = ink__layer_types[plan->layers[i].kind];
         const bool matrix = plan->layers[i].kind == INK__DENSE || plan->layers[i].kind == INK__CONV;

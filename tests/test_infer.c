@@ -241,7 +241,7 @@ static void check_places(const struct ink__plan *plan, const struct ink__place *
         const struct ink__layer *l = &plan->layers[i];
         const bool by_element = l->kind == INK__MAP || l->kind == INK__NORM || l->kind == INK__CLOSE;
         if (plan->work[i].skip) {
-            assert_memory_equal(&places[i], &places[i + 1], sizeof *places);
+            assert_true(places[i].room == places[i + 1].room && places[i].offset == places[i + 1].offset);
             continue;
         }
         assert_int_not_equal(places[i + 1].room, INK__IMAGE);

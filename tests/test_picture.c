@@ -296,6 +296,7 @@ static void test_pnm(void **state)
         { LITERAL("P6 1 2 255\nabcdef"), 2, 1, 3, "abcdef" },
         { LITERAL("P3 1 1 65535 65535 0 257"), 1, 1, 3, "\377\0\1" },
         { LITERAL("P2 1 1 1 0"), 1, 1, 1, "\0" },
+        { LITERAL("P2 3 1 4 1 2 3"), 1, 3, 1, "\100\200\277" }, /* 63.75, 127.5, 191.25 */
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct ink_picture *picture = decode_good(rows[i].bytes, rows[i].size, "good.pnm");
@@ -328,6 +329,7 @@ static void test_malformed(void **state)
         { LITERAL("P5 3 2 0\n123456"), "byte 7: largest sample 0", "expected 1 to 65535" },
         { LITERAL("P5 3 2 65536\n123456"), "byte 7: largest sample 65536", "expected 1 to 65535" },
         { LITERAL("P5 99999999999999999999999999 2 255\n123456"), "byte 3: width", "expected 1 to" },
+        { LITERAL("P5 18446744073709551619 2 255\n123456"), "byte 3: width", "expected 1 to" }, /* 2^64 + 3 */
         { LITERAL("P5 1000000000 1000000000 255\n123456"), "truncated", NULL },
         { LITERAL("P6 999999999 999999999 65535\n123456"), "truncated", NULL },
         { LITERAL("P5 3 2 4\n\1\2\3\4\5\0"), "byte 13: sample 5, expected 0 to 4", NULL },
@@ -373,7 +375,7 @@ static void test_pnm_huge(void **state)
 
 static const struct ink_shape digit_shape = { 28, 28, 1 };
 
-/* A page with a two on it. */
+/* A page with a seven on it, whose centre of mass is not the middle of its box. */
 struct page {
     size_t height, width;
     double left, top, size, pen; /* pixels: where the digit is, how high, how thick */
@@ -391,8 +393,7 @@ static double distance(double x, double y, const double from[2], const double to
 
 static struct ink_picture *draw(const struct page *page)
 {
-    static const double two[][2] = { { 0.15, 0.25 }, { 0.3, 0.05 }, { 0.55, 0.05 }, { 0.65, 0.3 },
-                                     { 0.45, 0.6 },  { 0.1, 0.95 }, { 0.7, 0.95 } };
+    static const double seven[][2] = { { 0.05, 0.05 }, { 0.7, 0.05 }, { 0.45, 0.45 }, { 0.3, 0.95 } };
     char header[64];
     const int length = snprintf(header, sizeof header, "P5 %zu %zu 255\n", page->width, page->height);
     const size_t size = (size_t)length + page->height * page->width;
@@ -402,9 +403,9 @@ static struct ink_picture *draw(const struct page *page)
     for (size_t y = 0; y < page->height; y++) {
         for (size_t x = 0; x < page->width; x++) {
             double nearest = 1e9;
-            for (size_t i = 0; i + 1 < sizeof two / sizeof two[0]; i++)
+            for (size_t i = 0; i + 1 < sizeof seven / sizeof seven[0]; i++)
                 nearest = fmin(nearest, distance(((double)x + 0.5 - page->left) / page->size,
-                                                 ((double)y + 0.5 - page->top) / page->size, two[i], two[i + 1]));
+                                                 ((double)y + 0.5 - page->top) / page->size, seven[i], seven[i + 1]));
             const double ink = fmax(0, fmin(1, page->pen / 2 - nearest * page->size + 0.5));
             random = random * 1664525 + 1013904223;
             double level = page->ground + (page->ink - page->ground) * ink;

@@ -314,8 +314,8 @@ static void wrong_inputs_and_initialisations(void **state)
     assert_null(net);
 }
 
-/* `count` times `piece`, then `end`. */
-static void assert_long_line_refused(const char *piece, size_t count, const char *end, const char *message)
+/* `count` times `piece`, then `end`; to be freed. */
+static char *long_line(const char *piece, size_t count, const char *end)
 {
     const size_t size = strlen(piece);
     char *line = malloc(count * size + strlen(end) + 1);
@@ -323,6 +323,12 @@ static void assert_long_line_refused(const char *piece, size_t count, const char
     for (size_t i = 0; i < count; i++)
         memcpy(line + i * size, piece, size);
     strcpy(line + count * size, end);
+    return line;
+}
+
+static void assert_long_line_refused(const char *piece, size_t count, const char *end, const char *message)
+{
+    char *line = long_line(piece, count, end);
     assert_refused(line, message);
     free(line);
 }
@@ -330,6 +336,9 @@ static void assert_long_line_refused(const char *piece, size_t count, const char
 static void long_lines(void **state)
 {
     (void)state;
+    char *most = long_line("relu, ", 255, "dense 2");
+    ink_net_free(net_of(most, small));
+    free(most);
     assert_long_line_refused("relu, ", 256, "dense 2", "more than 256 layers");
     assert_long_line_refused("relu, ", 100000, "dense 2", "more than 256 layers");
     assert_long_line_refused("res [ ", 17, "relu", "column 101: expected fewer groups inside each other, found '['");

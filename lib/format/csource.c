@@ -2,9 +2,7 @@
  * A network as C: its weights as constants, the sections of lib/infer that it needs, and NAME_predict, which calls one
  * function a layer. The layers and the folded weights are those of an inference plan.
  */
-#include <ctype.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,84 +27,6 @@ struct exporter {
     struct ink__writer writer;
 };
 
-/* ---- Text -------------------------------------------------------------------------------------------------------- */
-
-static void put_text(struct exporter *e, const char *text)
-{
-    ink__writer_write(&e->writer, text, strlen(text));
-}
-
-/* Of numbers, names and words of our own, which are short. */
-__attribute__((format(printf, 2, 3))) static void put(struct exporter *e, const char *format, ...)
-{
-    char text[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    put_text(e, text);
-}
-
-/* Text from elsewhere inside a comment, which it must not end. */
-static void put_comment(struct exporter *e, const char *text)
-{
-    for (char last = 0; *text != 0; last = *text++) {
-        const bool plain = *text >= ' ' && *text <= '~' && !(last == '*' && *text == '/');
-        ink__writer_write(&e->writer, plain ? text : "?", 1);
-    }
-}
-
-/* A string literal. An octal escape has three digits, so that what follows cannot belong to it; '?' is escaped for the
- * sake of trigraphs. */
-static void put_string(struct exporter *e, const char *text)
-{
-    put_text(e, "\"");
-    for (; *text != 0; text++) {
-        const unsigned char c = (unsigned char)*text;
-        if (strchr("\"\\?", c) != NULL)
-            put(e, "\\%c", c);
-        else if (c < ' ' || c > '~')
-            put(e, "\\%03o", c);
-        else
-            put(e, "%c", c);
-    }
-    put_text(e, "\"");
-}
-
-/* The shortest decimal that is this float and no other. The locale's decimal sign, whatever it is, becomes a point. */
-static void put_float(struct exporter *e, float value)
-{
-    char text[64], plain[64];
-    for (int digits = 1; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, (double)value);
-        if (strtof(text, NULL) == value)
-            break;
-    }
-    size_t length = 0;
-    bool is_real = false;
-    for (const char *c = text; *c != 0; c++) {
-        const bool usual = isdigit((unsigned char)*c) || strchr("-+e", *c) != NULL;
-        if (usual || !is_real)
-            plain[length++] = usual ? *c : '.';
-        is_real |= !usual || *c == 'e';
-    }
-    plain[length] = 0;
-    put(e, "%s%sf", plain, is_real ? "" : ".0");
-}
-
-/* `static const float NAME_WHAT_LAYER[] = { ... };` of rows `ld` floats apart. */
-static void put_array(struct exporter *e, const char *what, size_t layer, const float *values, size_t rows,
-                      size_t columns, size_t ld)
-{
-    put(e, "static const float %s_%s_%zu[%zu] = {", e->name, what, layer, rows * columns);
-    for (size_t i = 0; i < rows * columns; i++) {
-        put_text(e, i % 8 == 0 ? "\n    " : " ");
-        put_float(e, values[i / columns * ld + i % columns]);
-        put_text(e, ",");
-    }
-    put_text(e, "\n};\n");
-}
-
 /* ---- Layers ------------------------------------------------------------------------------------------------------ */
 
 static const char *const kind_sections[INK__KINDS] = {
@@ -129,6 +49,19 @@ static const struct ink__parameter *weight_of(const struct exporter *e, const st
     return l->kind == INK__DENSE || l->kind == INK__CONV ? &e->net->parameters[l->parameter] : NULL;
 }
 
+/* `static const float NAME_WHAT_LAYER[] = { ... };` of rows `ld` floats apart. */
+static void put_array(struct exporter *e, const char *what, size_t layer, const float *values, size_t rows,
+                      size_t columns, size_t ld)
+{
+    ink__put(&e->writer, "static const float %s_%s_%zu[%zu] = {", e->name, what, layer, rows * columns);
+    for (size_t i = 0; i < rows * columns; i++) {
+        ink__put_text(&e->writer, i % 8 == 0 ? "\n    " : " ");
+        ink__put_float(&e->writer, values[i / columns * ld + i % columns]);
+        ink__put_text(&e->writer, ",");
+    }
+    ink__put_text(&e->writer, "\n};\n");
+}
+
 /* The constants of layer i. */
 static void put_constants(struct exporter *e, size_t i)
 {
@@ -136,9 +69,10 @@ static void put_constants(struct exporter *e, size_t i)
     const struct ink__layer *l = work->layer;
     const struct ink__parameter *p = weight_of(e, l);
     if (has_window(l))
-        put(e, "static const struct infer_window %s_window_%zu = { %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu };\n",
-            e->name, i, l->in.height, l->in.width, l->in.channels, l->out.height, l->out.width, l->kernel_height,
-            l->kernel_width, l->stride, l->pad);
+        ink__put(&e->writer,
+                 "static const struct infer_window %s_window_%zu = { %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu };\n",
+                 e->name, i, l->in.height, l->in.width, l->in.channels, l->out.height, l->out.width, l->kernel_height,
+                 l->kernel_width, l->stride, l->pad);
     if (p != NULL) {
         put_array(e, "weight", i, work->weight, p->rows, p->columns, work->ld);
         put_array(e, "bias", i, work->bias, 1, p->columns, 0);
@@ -176,23 +110,23 @@ static void put_calls(struct exporter *e, size_t i)
     const size_t count = ink__elements(l->out);
     switch (l->kind) {
     case INK__DENSE:
-        put(e, "    infer_dense(%s, %zu, %s_weight_%zu, %s_bias_%zu, %s, %zu);\n", x, ink__elements(l->in), name, i,
-            name, i, y, count);
+        ink__put(&e->writer, "    infer_dense(%s, %zu, %s_weight_%zu, %s_bias_%zu, %s, %zu);\n", x,
+                 ink__elements(l->in), name, i, name, i, y, count);
         break;
     case INK__CONV:
-        put(e, "    infer_conv(&%s_window_%zu, %s, %s_weight_%zu, %s_bias_%zu, %s, %zu);\n", name, i, x, name, i, name,
-            i, y, l->out.channels);
+        ink__put(&e->writer, "    infer_conv(&%s_window_%zu, %s, %s_weight_%zu, %s_bias_%zu, %s, %zu);\n", name, i, x,
+                 name, i, name, i, y, l->out.channels);
         break;
     case INK__MAX_POOL:
     case INK__MEAN_POOL:
-        put(e, "    infer_%s(&%s_window_%zu, %s, %s);\n", kind_sections[l->kind], name, i, x, y);
+        ink__put(&e->writer, "    infer_%s(&%s_window_%zu, %s, %s);\n", kind_sections[l->kind], name, i, x, y);
         break;
     case INK__NORM:
-        put(e, "    infer_affine(%s, %s_scale_%zu, %s_shift_%zu, %s, %zu, %zu);\n", x, name, i, name, i, y,
-            l->in.height * l->in.width, l->in.channels);
+        ink__put(&e->writer, "    infer_affine(%s, %s_scale_%zu, %s_shift_%zu, %s, %zu, %zu);\n", x, name, i, name, i,
+                 y, l->in.height * l->in.width, l->in.channels);
         break;
     case INK__CLOSE:
-        put(e, "    infer_add(%s, %s, %s, %zu);\n", x, value(e, l->partner).text, y, count);
+        ink__put(&e->writer, "    infer_add(%s, %s, %s, %zu);\n", x, value(e, l->partner).text, y, count);
         break;
     default:
         break;
@@ -200,11 +134,11 @@ static void put_calls(struct exporter *e, size_t i)
     /* The activation works in place, except where it is the layer. */
     const char *const in = l->kind == INK__MAP ? x : y;
     if (l->activation == INK__LEAKY) {
-        put(e, "    infer_leaky(%s, ", in);
-        put_float(e, l->slope);
-        put(e, ", %s, %zu);\n", y, count);
+        ink__put(&e->writer, "    infer_leaky(%s, ", in);
+        ink__put_float(&e->writer, l->slope);
+        ink__put(&e->writer, ", %s, %zu);\n", y, count);
     } else if (l->activation != INK__IDENTITY) {
-        put(e, "    infer_%s(%s, %s, %zu);\n", activation_sections[l->activation], in, y, count);
+        ink__put(&e->writer, "    infer_%s(%s, %s, %zu);\n", activation_sections[l->activation], in, y, count);
     }
 }
 
@@ -240,8 +174,8 @@ static void put_runtime(struct exporter *e)
         }
     for (size_t s = 0; s < count; s++)
         if (needed[s]) {
-            put_text(e, ink__infer[s].text);
-            put_text(e, "\n");
+            ink__put_text(&e->writer, ink__infer[s].text);
+            ink__put_text(&e->writer, "\n");
         }
 }
 
@@ -284,26 +218,28 @@ static enum ink_status put_selftest(struct exporter *e, struct ink_error *err)
             best_seed = seed;
         }
     }
-    put(e, "\n#ifdef %s_SELFTEST\n/* An image of noise, and what the trainer's own session gives for it. */\n",
-        e->upper);
-    put_text(e, "#include <stdio.h>\n\n");
+    ink__put(&e->writer,
+             "\n#ifdef %s_SELFTEST\n/* An image of noise, and what the trainer's own session gives for it. */\n",
+             e->upper);
+    ink__put_text(&e->writer, "#include <stdio.h>\n\n");
     put_array(e, "expected", 0, best, 1, classes, 0);
-    put(e,
-        "\nint main(void)\n{\n    static float image[%s_INPUTS], probabilities[%s_CLASSES], "
-        "scratch[%s_SCRATCH_FLOATS];\n"
-        "    unsigned long state = %luUL;\n    float difference = 0.0f;\n    int i;\n",
-        e->upper, e->upper, e->upper, (unsigned long)best_seed);
-    put(e,
-        "    for (i = 0; i < %s_INPUTS; i++) {\n"
-        "        state = (state * 1664525UL + 1013904223UL) & 0xffffffffUL;\n"
-        "        image[i] = (float)(state >> 24) / 255.0f;\n    }\n",
-        e->upper);
-    put(e,
-        "    %s_predict(image, probabilities, scratch);\n    for (i = 0; i < %s_CLASSES; i++) {\n"
-        "        const float d = fabsf(probabilities[i] - %s_expected_0[i]);\n"
-        "        if (!(d <= difference)) /* NaN too */\n            difference = d;\n    }\n",
-        e->name, e->upper, e->name);
-    put(e,
+    ink__put(&e->writer,
+             "\nint main(void)\n{\n    static float image[%s_INPUTS], probabilities[%s_CLASSES], "
+             "scratch[%s_SCRATCH_FLOATS];\n"
+             "    unsigned long state = %luUL;\n    float difference = 0.0f;\n    int i;\n",
+             e->upper, e->upper, e->upper, (unsigned long)best_seed);
+    ink__put(&e->writer,
+             "    for (i = 0; i < %s_INPUTS; i++) {\n"
+             "        state = (state * 1664525UL + 1013904223UL) & 0xffffffffUL;\n"
+             "        image[i] = (float)(state >> 24) / 255.0f;\n    }\n",
+             e->upper);
+    ink__put(&e->writer,
+             "    %s_predict(image, probabilities, scratch);\n    for (i = 0; i < %s_CLASSES; i++) {\n"
+             "        const float d = fabsf(probabilities[i] - %s_expected_0[i]);\n"
+             "        if (!(d <= difference)) /* NaN too */\n            difference = d;\n    }\n",
+             e->name, e->upper, e->name);
+    ink__put(
+        &e->writer,
         "    printf(\"%s: largest difference %%g\\n\", (double)difference);\n"
         "#ifdef %s_NO_FMA\n    return difference <= 1e-6f ? 0 : 1;\n#else\n    return difference <= 0.0f ? 0 : 1;\n"
         "#endif\n}\n#endif\n",
@@ -326,16 +262,16 @@ static const char *last_part(const char *path)
 static void put_about(struct exporter *e)
 {
     static const char *const keys[] = { "dataset", "dataset_sha256", "validation_accuracy", "seed" };
-    put_text(e, "/*\n * A trained network, written by inkling " INK_VERSION ".\n *\n *   network: ");
-    put_comment(e, e->net->spec);
+    ink__put_text(&e->writer, "/*\n * A trained network, written by inkling " INK_VERSION ".\n *\n *   network: ");
+    ink__put_comment(&e->writer, e->net->spec);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         const char *text = ink__net_get(e->net, keys[i]);
         if (text != NULL) {
-            put(e, "\n *   %s: ", keys[i]);
-            put_comment(e, text);
+            ink__put(&e->writer, "\n *   %s: ", keys[i]);
+            ink__put_comment(&e->writer, text);
         }
     }
-    put_text(e, "\n */\n");
+    ink__put_text(&e->writer, "\n */\n");
 }
 
 static void put_header(struct exporter *e)
@@ -343,56 +279,62 @@ static void put_header(struct exporter *e)
     const struct ink_shape in = e->net->input;
     const char *u = e->upper;
     put_about(e);
-    put(e, "#ifndef %s_H\n#define %s_H\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n", u, u);
-    put(e,
-        "#define %s_HEIGHT %zu\n#define %s_WIDTH %zu\n#define %s_CHANNELS %zu\n"
-        "#define %s_INPUTS %zu /* the product */\n#define %s_CLASSES %zu\n"
-        "#define %s_SCRATCH_FLOATS %zu\n\n",
-        u, in.height, u, in.width, u, in.channels, u, ink__elements(in), u, e->net->classes, u,
-        e->scratch > 0 ? e->scratch : 1);
-    put(e, "/* The names of the classes. */\nextern const char *const %s_classes[%s_CLASSES];\n\n", e->name, u);
-    put(e,
+    ink__put(&e->writer, "#ifndef %s_H\n#define %s_H\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n", u, u);
+    ink__put(&e->writer,
+             "#define %s_HEIGHT %zu\n#define %s_WIDTH %zu\n#define %s_CHANNELS %zu\n"
+             "#define %s_INPUTS %zu /* the product */\n#define %s_CLASSES %zu\n"
+             "#define %s_SCRATCH_FLOATS %zu\n\n",
+             u, in.height, u, in.width, u, in.channels, u, ink__elements(in), u, e->net->classes, u,
+             e->scratch > 0 ? e->scratch : 1);
+    ink__put(&e->writer, "/* The names of the classes. */\nextern const char *const %s_classes[%s_CLASSES];\n\n",
+             e->name, u);
+    ink__put(
+        &e->writer,
         "/* What the network sees in an image: `image` is (height, width, channels) intensities from 0 to 1, a byte\n"
         " * divided by 255; `probabilities` gets one number a class, adding up to 1; `scratch` is the caller's "
         "memory,\n"
         " * %s_SCRATCH_FLOATS floats, whose content does not matter before or after. The three do not overlap. */\n",
         u);
-    put(e, "void %s_predict(const float *image, float *probabilities, float *scratch);\n\n", e->name);
-    put_text(e, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+    ink__put(&e->writer, "void %s_predict(const float *image, float *probabilities, float *scratch);\n\n", e->name);
+    ink__put_text(&e->writer, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }
 
 static void put_predict(struct exporter *e)
 {
     const struct ink__plan *plan = e->plan;
-    put(e, "const char *const %s_classes[%s_CLASSES] = {\n", e->name, e->upper);
+    ink__put(&e->writer, "const char *const %s_classes[%s_CLASSES] = {\n", e->name, e->upper);
     for (size_t c = 0; c < e->net->classes; c++) {
-        put_text(e, "    ");
-        put_string(e, e->net->class_names[c]);
-        put_text(e, ",\n");
+        ink__put_text(&e->writer, "    ");
+        ink__put_string(&e->writer, e->net->class_names[c]);
+        ink__put_text(&e->writer, ",\n");
     }
-    put(e, "};\n\nvoid %s_predict(const float *image, float *probabilities, float *scratch)\n{\n", e->name);
+    ink__put(&e->writer, "};\n\nvoid %s_predict(const float *image, float *probabilities, float *scratch)\n{\n",
+             e->name);
     if (e->scratch == 0)
-        put_text(e, "    (void)scratch;\n");
+        ink__put_text(&e->writer, "    (void)scratch;\n");
     if (e->normalises)
-        put(e, "    infer_input(image, %s_mean_0, %s_scale_of_0, %s, %zu, %zu);\n", e->name, e->name, value(e, 0).text,
-            e->net->input.height * e->net->input.width, e->net->input.channels);
+        ink__put(&e->writer, "    infer_input(image, %s_mean_0, %s_scale_of_0, %s, %zu, %zu);\n", e->name, e->name,
+                 value(e, 0).text, e->net->input.height * e->net->input.width, e->net->input.channels);
     for (size_t i = 0; i < plan->layer_count; i++) {
         if (plan->work[i].skip)
             continue;
-        put_text(e, "    /* ");
-        put_comment(e, plan->layers[i].kind == INK__CLOSE ? "the end of res [ ... ]" : plan->layers[i].text);
-        put_text(e, " */\n");
+        ink__put_text(&e->writer, "    /* ");
+        ink__put_comment(&e->writer,
+                         plan->layers[i].kind == INK__CLOSE ? "the end of res [ ... ]" : plan->layers[i].text);
+        ink__put_text(&e->writer, " */\n");
         put_calls(e, i);
     }
-    put(e, "    infer_softmax(%s, probabilities, %zu);\n}\n", value(e, plan->layer_count).text, e->net->classes);
+    ink__put(&e->writer, "    infer_softmax(%s, probabilities, %zu);\n}\n", value(e, plan->layer_count).text,
+             e->net->classes);
 }
 
 static enum ink_status put_source(struct exporter *e, const char *path_h, struct ink_error *err)
 {
     put_about(e);
-    put_text(e, "#include ");
-    put(e, "\"%s\"\n\n", last_part(path_h));
-    put(e,
+    ink__put_text(&e->writer, "#include ");
+    ink__put(&e->writer, "\"%s\"\n\n", last_part(path_h));
+    ink__put(
+        &e->writer,
         "/* With fmaf the results have the trainer's bits. Where the processor has no such instruction, compile with\n"
         " * -D%s_NO_FMA: then they are within 1e-6. With -D%s_SELFTEST there is a main() that compares. */\n"
         "#ifdef %s_NO_FMA\n#define INFER_NO_FMA\n#endif\n",
@@ -405,12 +347,11 @@ static enum ink_status put_source(struct exporter *e, const char *path_h, struct
     for (size_t i = 0; i < e->plan->layer_count; i++)
         if (!e->plan->work[i].skip)
             put_constants(e, i);
-    put_text(e, "\n");
+    ink__put_text(&e->writer, "\n");
     put_predict(e);
     return put_selftest(e, err);
 }
 
-/* Writes one file by `put_all`; what fails leaves no file. */
 static enum ink_status write_c(struct exporter *e, const char *path_c, const char *path_h, struct ink_error *err)
 {
     enum ink_status status = ink__writer_open(&e->writer, path_c, err);
@@ -436,11 +377,12 @@ static enum ink_status write_h(struct exporter *e, const char *path_h, struct in
 
 static bool is_identifier(const char *name)
 {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz", digits[] = "0123456789";
     size_t length = 0;
     for (; name[length] != 0; length++)
-        if (!(isalnum((unsigned char)name[length]) || name[length] == '_') || (unsigned char)name[length] > '~')
+        if (strchr(letters, name[length]) == NULL && strchr(digits, name[length]) == NULL)
             return false;
-    return length > 0 && length <= LONGEST_NAME && !isdigit((unsigned char)name[0]);
+    return length > 0 && length <= LONGEST_NAME && strchr(digits, name[0]) == NULL;
 }
 
 static bool all_finite(const float *values, size_t rows, size_t columns, size_t ld)
@@ -480,7 +422,7 @@ enum ink_status ink_export_c(const struct ink_net *net, const char *name, const 
         return ink__fail(err, INK_BAD_ARGUMENT,
                          "name '%s': expected letters, digits and '_', at most %d, no digit first", name, LONGEST_NAME);
     for (size_t i = 0; name[i] != 0; i++)
-        e.upper[i] = (char)toupper((unsigned char)name[i]);
+        e.upper[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
     for (size_t c = 0; c < net->input.channels; c++)
         e.normalises |= net->mean[c] != 0.0f || net->deviation[c] != 1.0f;
 

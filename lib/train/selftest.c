@@ -11,9 +11,9 @@
 #include "nn/net.h"
 
 static const struct ink_selftest selftests[] = {
-    { .name = "notebook", .spec = "notebook", .checksum = 0x41031745243a29e7 },
-    { .name = "lenet", .spec = "lenet", .checksum = 0xad71ef7933830c0f },
-    { .name = "convnet", .spec = "convnet", .checksum = 0xed9c8f1269678768 },
+    { .name = "notebook", .spec = "notebook", .checksum = 0xa8f0f332d312a03f },
+    { .name = "lenet", .spec = "lenet", .checksum = 0xa2dd8614a52f5cee },
+    { .name = "convnet", .spec = "convnet", .checksum = 0x52ad5df60a2394ec },
     { .name = "residual",
       .spec =
           "conv 6 5x5 stride 2 pad 2, norm leaky, res [ conv 6 3x3 pad 1, norm relu, dropout 0.2, conv 6 3x3 pad 1 ], "

@@ -36,7 +36,8 @@ void ink_train_options_default(struct ink_train_options *options, const char *pr
     if (preset != NULL) {
         options->optimizer = preset->optimizer;
         options->schedule = preset->schedule;
-        options->learning_rate = (double)preset->learning_rate;
+        options->learning_rate = preset->learning_rate;
+        options->weight_decay = preset->weight_decay;
         options->batch = preset->batch;
     }
 }
@@ -278,6 +279,7 @@ static enum ink_status train_batch(struct ink_trainer *t, struct ink_error *err)
     t->loss_sum += loss * (double)t->now.count;
     t->correct_sum += ink__plan_correct(t->plan);
     t->images_done += t->now.count;
+    t->images_timed += t->now.count;
     t->batch++;
     return INK_OK;
 }
@@ -309,18 +311,19 @@ static void validate(struct ink_trainer *t, struct ink_epoch_stats *stats)
 
 static void end_epoch(struct ink_trainer *t, struct ink_epoch_stats *stats)
 {
-    *stats = (struct ink_epoch_stats){ .epoch = t->epoch,
-                                       .seconds = t->seconds,
-                                       .loss = t->loss_sum / (double)t->images_done,
-                                       .accuracy = (double)t->correct_sum / (double)t->images_done,
-                                       .validation_loss = NAN,
-                                       .validation_accuracy = NAN,
-                                       .learning_rate = (double)t->update.rate,
-                                       .images_per_second = (double)t->images_done / t->seconds };
+    *stats =
+        (struct ink_epoch_stats){ .epoch = t->epoch,
+                                  .seconds = t->seconds,
+                                  .loss = t->loss_sum / (double)t->images_done,
+                                  .accuracy = (double)t->correct_sum / (double)t->images_done,
+                                  .validation_loss = NAN,
+                                  .validation_accuracy = NAN,
+                                  .learning_rate = (double)t->update.rate,
+                                  .images_per_second = t->seconds > 0.0 ? (double)t->images_timed / t->seconds : 0.0 };
     if (t->validation_count > 0)
         validate(t, stats);
     t->epoch++;
-    t->batch = t->images_done = t->correct_sum = 0;
+    t->batch = t->images_done = t->images_timed = t->correct_sum = 0;
     t->loss_sum = t->seconds = 0.0;
     t->shuffled = false;
 }

@@ -46,6 +46,7 @@ struct ink_trainer {
     size_t row_count;
     float *probabilities; /* (INK__EVALUATION_BATCH, classes) scratch of validation */
     double seconds;       /* spent training in this epoch, in this process */
+    size_t images_timed;  /* trained on in that time */
     bool shuffled;        /* `order` is this epoch's */
 };
 
