@@ -7,8 +7,8 @@
 
 #include "base/error.h"
 
-/* Below this share of non-zero bytes the sparse first layer is faster than the dense one. Measured, see
- * docs/kernels.md. */
+/* Below this share of non-zero bytes the sparse first layer is taken to be faster than the dense one: it reads a row of
+ * weights for every pixel that is not zero, the dense one shares each row among the samples of a tile. */
 #define SPARSE_BELOW 0.6
 #define MOST_THREADS ((size_t)256)
 
