@@ -72,7 +72,7 @@ static void cut_segments(struct ink__plan *plan)
     plan->segment[plan->segments] = plan->layer_count;
 }
 
-/* Values and their gradients outlive the chunk where a later phase reads them: behind a barrier, or for a dense
+/* Values and their gradients outlive the chunk where a later phase reads them: in another segment, or for a dense
  * gradient. */
 static void decide_kept(struct ink__plan *plan)
 {
