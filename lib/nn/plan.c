@@ -84,6 +84,17 @@ static void decide_kept(struct ink__plan *plan)
         plan->value[i].kept |= dense || plan->segments > 1;
         plan->slope[i + 1].kept |= dense || plan->segments > 1;
     }
+    plan->value[1].kept |= plan->panels > 0;
+}
+
+/* A power of two, as many as there are threads if every panel gets whole vectors; none for one thread. */
+static size_t panels_for(const struct ink__plan *plan)
+{
+    const size_t vectors = ink__ld(plan->layers[0].out.channels) / INK__LD;
+    size_t panels = 1;
+    while (panels < plan->threads && 2 * panels <= vectors && 2 * panels <= INK__GROUPS)
+        panels *= 2;
+    return panels > 1 ? panels : 0;
 }
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
@@ -108,9 +119,8 @@ static void take_values(struct ink__plan *plan)
     }
 }
 
-static void take_sparse(struct ink__plan *plan)
+static void take_sparse(struct ink__plan *plan, struct ink__sparse *x)
 {
-    struct ink__sparse *x = &plan->sparse;
     const size_t rows = plan->batch;
     x->columns = ink__elements(plan->net->input);
     x->stride = x->columns + 16;
@@ -132,8 +142,11 @@ static void take(struct ink__plan *plan)
         plan->training ? net->weights : ink__arena_take(&plan->arena, net->weight_count, sizeof *plan->weights);
     if (plan->training)
         plan->gradient = ink__arena_take(&plan->arena, net->weight_count, sizeof *plan->gradient);
-    if (plan->sparse_input)
-        take_sparse(plan);
+    if (plan->panels > 0)
+        plan->unarranged =
+            ink__arena_take(&plan->arena, plan->value[0].size * ink__ld(plan->value[1].size), sizeof *plan->unarranged);
+    for (size_t p = 0; plan->sparse_input && (p == 0 || p < plan->panels); p++)
+        take_sparse(plan, &plan->sparse[p]);
     take_values(plan);
     for (size_t i = 0; i < plan->layer_count; i++) {
         struct ink__work *work = &plan->work[i];
@@ -180,6 +193,22 @@ static void fold_norm(struct ink__plan *plan, size_t i)
         for (size_t r = 0; r < p->rows; r++)
             work->weight[r * p->ld + c] = (float)(work->weight[r * p->ld + c] * factor);
         work->bias[c] = (float)(shift[c] + (work->bias[c] - mean[c]) * factor);
+    }
+}
+
+void ink__panels_arrange(const struct ink__plan *plan, float *matrix, bool in_panels)
+{
+    const size_t rows = plan->value[0].size, ld = plan->work[0].ld;
+    if (plan->panels > 0)
+        memcpy(plan->unarranged, matrix, rows * ld * sizeof *matrix);
+    for (size_t p = 0; p < plan->panels; p++) {
+        const struct ink__range columns = ink__panel(plan, p);
+        const size_t width = columns.end - columns.begin;
+        for (size_t r = 0; r < rows; r++) {
+            const size_t by_row = r * ld + columns.begin, by_panel = columns.begin * rows + r * width;
+            memcpy(matrix + (in_panels ? by_panel : by_row), plan->unarranged + (in_panels ? by_row : by_panel),
+                   width * sizeof *matrix);
+        }
     }
 }
 
@@ -260,9 +289,11 @@ enum ink_status ink__plan_new(struct ink__plan **out, const struct ink_net *net,
     }
     prepare_layers(plan);
     cut_segments(plan);
-    decide_kept(plan);
     plan->sparse_input = plan->layers[0].kind == INK__DENSE && net->input.channels == 1 && net->mean[0] == 0.0f &&
                          ink__elements(net->input) <= UINT16_MAX && density < SPARSE_BELOW;
+    if (plan->sparse_input && training)
+        plan->panels = panels_for(plan);
+    decide_kept(plan);
     plan->unit_count = batch > INK__CHUNK ? batch : INK__CHUNK;
     for (size_t i = 0; i <= plan->layer_count; i++)
         if (plan->value[i].size > plan->unit_count)

@@ -6,30 +6,39 @@
 
 #include "train/trainer.h"
 
-/* A parameter's rows are worked on in so many parts, which are the items of a job. A vector is one row, the whole of
- * one. */
+/* A parameter is worked on in so many parts, which are the items of a job. */
 #define PARTS INK__GROUPS
 
-static struct ink__range rows_of(const struct ink__parameter *p, size_t part)
+/* A part of a matrix is some of its rows; of a sparse first layer in panels, some rows of one panel, and each thread
+ * gets the panels it computed in the forward pass. A vector is one row, the whole of one. */
+static struct ink__tile tile_of(const struct ink_trainer *t, const struct ink__parameter *p, size_t part)
 {
-    if (p->rank > 1) {
-        /* Rows in blocks: the sparse first layer finds whole ones quickly, and packing writes whole lines. */
-        const size_t blocks = (p->rows + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
-        const struct ink__range mine = ink__part(part, PARTS, blocks);
-        const size_t end = mine.end * INK__SPARSE_BLOCK;
-        return (struct ink__range){ mine.begin * INK__SPARSE_BLOCK, end < p->rows ? end : p->rows };
+    const bool in_panels = p->layer == 0 && t->plan->panels > 0;
+    const size_t panels = in_panels ? t->plan->panels : 1, parts = PARTS / panels;
+    if (p->rank < 2)
+        return (struct ink__tile){ .rows = { 0, p->layer % PARTS == part ? 1 : 0 }, .pitch = p->ld };
+    /* Rows in blocks: the sparse first layer finds whole ones quickly, and packing writes whole lines. */
+    const size_t blocks = (p->rows + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
+    const struct ink__range mine = ink__part(part % parts, parts, blocks);
+    const size_t begin = mine.begin * INK__SPARSE_BLOCK, end = mine.end * INK__SPARSE_BLOCK;
+    struct ink__tile tile = { .rows = { begin, end < p->rows ? end : p->rows }, .columns = { 0, p->ld } };
+    if (in_panels) {
+        tile.panel = part / parts;
+        tile.columns = ink__panel(t->plan, tile.panel);
     }
-    return (struct ink__range){ 0, p->layer % PARTS == part ? 1 : 0 };
+    tile.pitch = tile.columns.end - tile.columns.begin;
+    tile.at = tile.columns.begin * p->rows + begin * tile.pitch;
+    return tile;
 }
 
-/* The rows of layer i's weight matrix in this part, none where it has no matrix; and whether its vectors are in it. */
-static struct ink__range matrix_rows(const struct ink_trainer *t, size_t i, size_t part, bool *whole)
+/* The part of layer i's weight matrix, empty where it has no matrix; and whether its vectors are in it. */
+static struct ink__tile matrix_tile(const struct ink_trainer *t, size_t i, size_t part, bool *whole)
 {
     const struct ink__layer *layer = &t->plan->layers[i];
     *whole = i % PARTS == part;
     if (layer->kind != INK__DENSE && layer->kind != INK__CONV)
-        return (struct ink__range){ 0, 0 };
-    return rows_of(&t->net->parameters[layer->parameter], part);
+        return (struct ink__tile){ .pitch = 0 };
+    return tile_of(t, &t->net->parameters[layer->parameter], part);
 }
 
 static void form_gradients(struct ink_trainer *t, size_t part)
@@ -38,19 +47,21 @@ static void form_gradients(struct ink_trainer *t, size_t part)
     for (size_t i = 0; i < plan->layer_count; i++) {
         const struct ink__layer_type *type = ink__layer_types[plan->layers[i].kind];
         bool whole;
-        const struct ink__range rows = matrix_rows(t, i, part, &whole);
+        const struct ink__tile tile = matrix_tile(t, i, part, &whole);
         if (type->gradient != NULL)
-            type->gradient(&plan->work[i], plan, rows, whole);
+            type->gradient(&plan->work[i], plan, tile, whole);
     }
 }
 
-/* The squares of the gradient, summed by row; clipping() adds the rows in order. */
-static void square_rows(struct ink_trainer *t, size_t part)
+/* The squares of the gradient, summed by whole rows whoever formed them; clipping() adds the rows in order. */
+static void square_part(void *context, size_t part, size_t thread)
 {
+    struct ink_trainer *t = context;
     double *row = t->row_squares;
+    (void)thread;
     for (size_t i = 0; i < t->net->parameter_count; i++) {
         const struct ink__parameter *p = &t->net->parameters[i];
-        const struct ink__range mine = p->trained ? rows_of(p, part) : (struct ink__range){ 0, 0 };
+        const struct ink__range mine = ink__part(part, PARTS, p->trained ? p->rows : 0);
         for (size_t r = mine.begin; r < mine.end; r++) {
             const float *g = t->plan->gradient + p->offset + r * p->ld;
             double squares = 0.0;
@@ -76,16 +87,16 @@ static void update_rows(struct ink_trainer *t, size_t part)
 {
     for (size_t i = 0; i < t->net->parameter_count; i++) {
         const struct ink__parameter *p = &t->net->parameters[i];
-        const struct ink__range rows = rows_of(p, part);
-        const size_t from = p->offset + rows.begin * p->ld;
-        if (!p->trained || rows.begin == rows.end)
+        const struct ink__tile tile = tile_of(t, p, part);
+        const size_t from = p->offset + tile.at;
+        if (!p->trained || tile.rows.begin == tile.rows.end)
             continue;
         struct ink__update own = t->update;
         if (!p->decays)
             own.decay = own.shrink = 0.0f;
-        t->plan->kernels->update(&own, t->net->weights + from, t->plan->gradient + from,
-                                 t->state1 + (t->optimizer->states > 0 ? from : 0),
-                                 t->state2 + (t->optimizer->states > 1 ? from : 0), (rows.end - rows.begin) * p->ld);
+        t->plan->kernels->update(
+            &own, t->net->weights + from, t->plan->gradient + from, t->state1 + (t->optimizer->states > 0 ? from : 0),
+            t->state2 + (t->optimizer->states > 1 ? from : 0), (tile.rows.end - tile.rows.begin) * tile.pitch);
     }
 }
 
@@ -95,9 +106,9 @@ static void pack_rows(struct ink_trainer *t, size_t part)
     for (size_t i = 0; i < plan->layer_count; i++) {
         const struct ink__layer_type *type = ink__layer_types[plan->layers[i].kind];
         bool whole;
-        const struct ink__range rows = matrix_rows(t, i, part, &whole);
+        const struct ink__tile tile = matrix_tile(t, i, part, &whole);
         if (type->pack != NULL)
-            type->pack(&plan->work[i], plan, rows, whole);
+            type->pack(&plan->work[i], plan, tile.rows, whole);
     }
 }
 
@@ -105,7 +116,6 @@ static void gradient_part(void *context, size_t part, size_t thread)
 {
     (void)thread;
     form_gradients(context, part);
-    square_rows(context, part);
 }
 
 static void update_part(void *context, size_t part, size_t thread)
@@ -122,6 +132,14 @@ static void learn_part(void *context, size_t part, size_t thread)
     update_part(context, part, thread);
 }
 
+void ink__trainer_arrange(struct ink_trainer *t, bool in_panels)
+{
+    float *const arrays[] = { t->net->weights, t->state1, t->state2 };
+    for (size_t a = 0; t->in_panels != in_panels && a < 1 + t->optimizer->states; a++)
+        ink__panels_arrange(t->plan, arrays[a] + t->net->parameters[0].offset, in_panels);
+    t->in_panels = in_panels;
+}
+
 /* A loss that is not finite changes no weight: the caller finds out why. */
 void ink__trainer_step(struct ink_trainer *t)
 {
@@ -130,6 +148,7 @@ void ink__trainer_step(struct ink_trainer *t)
         return;
     if (t->options.clip > 0.0) {
         ink__pool_do(t->pool, PARTS, gradient_part, t);
+        ink__pool_do(t->pool, PARTS, square_part, t);
         t->update.gradient_scale = clipping(t);
         ink__pool_do(t->pool, PARTS, update_part, t);
     } else {

@@ -48,7 +48,12 @@ struct ink_trainer {
     double seconds;       /* spent training in this epoch, in this process */
     size_t images_timed;  /* trained on in that time */
     bool shuffled;        /* `order` is this epoch's */
+    bool in_panels;       /* the weights and states of a sparse first layer lie panel after panel, see nn/plan.h */
 };
+
+/* step.c: puts the weights and the optimizer's values into the order that steps work on, panel after panel, or into that
+ * of everyone else. */
+void ink__trainer_arrange(struct ink_trainer *trainer, bool in_panels);
 
 /* step.c: one step on the batch in trainer->now, with the factors in trainer->update. If the loss (ink__plan_loss) is
  * not finite no weight was changed. */
