@@ -9,28 +9,6 @@
 /* A parameter is worked on in so many parts, which are the items of a job. */
 #define PARTS INK__GROUPS
 
-/* A part of a matrix is some of its rows; of a sparse first layer in panels, some rows of one panel, and each thread
- * gets the panels it computed in the forward pass. A vector is one row, the whole of one. */
-static struct ink__tile tile_of(const struct ink_trainer *t, const struct ink__parameter *p, size_t part)
-{
-    const bool in_panels = p->layer == 0 && t->plan->panels > 0;
-    const size_t panels = in_panels ? t->plan->panels : 1, parts = PARTS / panels;
-    if (p->rank < 2)
-        return (struct ink__tile){ .rows = { 0, p->layer % PARTS == part ? 1 : 0 }, .pitch = p->ld };
-    /* Rows in blocks: the sparse first layer finds whole ones quickly, and packing writes whole lines. */
-    const size_t blocks = (p->rows + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
-    const struct ink__range mine = ink__part(part % parts, parts, blocks);
-    const size_t begin = mine.begin * INK__SPARSE_BLOCK, end = mine.end * INK__SPARSE_BLOCK;
-    struct ink__tile tile = { .rows = { begin, end < p->rows ? end : p->rows }, .columns = { 0, p->ld } };
-    if (in_panels) {
-        tile.panel = part / parts;
-        tile.columns = ink__panel(t->plan, tile.panel);
-    }
-    tile.pitch = tile.columns.end - tile.columns.begin;
-    tile.at = tile.columns.begin * p->rows + begin * tile.pitch;
-    return tile;
-}
-
 /* The part of layer i's weight matrix, empty where it has no matrix; and whether its vectors are in it. */
 static struct ink__tile matrix_tile(const struct ink_trainer *t, size_t i, size_t part, bool *whole)
 {
@@ -38,7 +16,7 @@ static struct ink__tile matrix_tile(const struct ink_trainer *t, size_t i, size_
     *whole = i % PARTS == part;
     if (layer->kind != INK__DENSE && layer->kind != INK__CONV)
         return (struct ink__tile){ .pitch = 0 };
-    return tile_of(t, &t->net->parameters[layer->parameter], part);
+    return ink__plan_tile(t->plan, &t->net->parameters[layer->parameter], part);
 }
 
 static void form_gradients(struct ink_trainer *t, size_t part)
@@ -87,7 +65,7 @@ static void update_rows(struct ink_trainer *t, size_t part)
 {
     for (size_t i = 0; i < t->net->parameter_count; i++) {
         const struct ink__parameter *p = &t->net->parameters[i];
-        const struct ink__tile tile = tile_of(t, p, part);
+        const struct ink__tile tile = ink__plan_tile(t->plan, p, part);
         const size_t from = p->offset + tile.at;
         if (!p->trained || tile.rows.begin == tile.rows.end)
             continue;

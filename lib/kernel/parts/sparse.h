@@ -1,16 +1,19 @@
 /* The sparse first layer: packing bytes, the product, the gradient of the weights. A part of template.h. */
+/* An element on its way into a row, where it waits in the place of its value: its byte above its column. */
+#define ELEMENT(byte, column) ((uint32_t)(byte) << 16 | (uint32_t)(column))
+
 #ifndef v_compress_bytes
-/* Copies those of 16 bytes that are not zero to value, and their columns, from `column` on, to index; returns how many.
- */
-INK__INLINE size_t v_compress_bytes(const uint8_t *bytes, size_t column, uint16_t *index, float *value)
+/* Writes the elements of those of 16 bytes that are not zero, their columns counted from `column` on; returns how many.
+ * Up to 16 may be written. */
+INK__INLINE size_t v_compress_bytes(const uint8_t *bytes, size_t column, float *element)
 {
     size_t filled = 0;
     uint64_t words[2];
     memcpy(words, bytes, sizeof words);
     for (size_t w = 0; w < 2; w++) {
         for (size_t i = 8 * w; words[w] != 0 && i < 8 * w + 8; i++) {
-            index[filled] = (uint16_t)(column + i);
-            value[filled] = (float)bytes[i];
+            const uint32_t bits = ELEMENT(bytes[i], column + i);
+            memcpy(element + filled, &bits, sizeof bits);
             filled += bytes[i] != 0;
         }
     }
@@ -25,18 +28,22 @@ static void sparse_pack(const struct ink__sparse *x, size_t row, const uint8_t *
     size_t filled = 0, column = 0;
     for (; column + INK__SPARSE_BLOCK <= x->columns; column += INK__SPARSE_BLOCK) {
         block[column / INK__SPARSE_BLOCK] = (uint16_t)filled;
-        filled += v_compress_bytes(bytes + column, column, index + filled, value + filled);
+        filled += v_compress_bytes(bytes + column, column, value + filled);
     }
     if (column < x->columns)
         block[column / INK__SPARSE_BLOCK] = (uint16_t)filled;
     for (; column < x->columns; column++) {
-        index[filled] = (uint16_t)column;
-        value[filled] = (float)bytes[column];
+        const uint32_t bits = ELEMENT(bytes[column], column);
+        memcpy(value + filled, &bits, sizeof bits);
         filled += bytes[column] != 0;
     }
     block[x->blocks] = (uint16_t)filled;
-    for (size_t e = 0; e < filled; e++)
-        value[e] = value[e] / 255.0f * scale;
+    for (size_t e = 0; e < filled; e++) {
+        uint32_t bits;
+        memcpy(&bits, value + e, sizeof bits);
+        index[e] = (uint16_t)bits;
+        value[e] = (float)(bits >> 16) / 255.0f * scale;
+    }
 }
 
 /* One more element of a row: sum += value[e] * row index[e] of w. */
