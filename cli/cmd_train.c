@@ -21,7 +21,7 @@
 #define CHECKPOINT_SUFFIX  ".checkpoint"
 
 struct train_arguments {
-    const char *output, *net, *optimizer, *schedule, *init, *log, *checkpoint;
+    const char *output, *net, *optimizer, *schedule, *init, *augment, *log, *checkpoint;
     size_t epochs, batch, validation, patience, threads, save_every;
     double learning_rate, momentum, beta2, weight_decay, clip, warmup, step_epochs, label_smoothing;
     uint64_t seed;
@@ -100,6 +100,7 @@ static enum ink_status choose_options(struct training *training, struct ink_erro
     o->warmup = a->warmup;
     o->step_epochs = a->step_epochs;
     o->label_smoothing = a->label_smoothing;
+    o->augment = a->augment;
     o->patience = a->patience;
     o->keep_last = a->keep_last;
     o->seed = a->seed;
@@ -369,7 +370,12 @@ static void print_networks(FILE *file)
                   "  dense N, conv N KxK [stride S] [pad P], pool K, avgpool K, globalpool,\n"
                   "  globalavg, norm, dropout P, res [ ... ]; after dense, conv or norm may follow\n"
                   "  sigmoid, tanh, relu, leaky or gelu, without a comma; the last word may be the\n"
-                  "  loss, cross-entropy or mse.\n");
+                  "  loss, cross-entropy or mse.\n"
+                  "\nAugmentation is a list of, with N pixels, D degrees and S a share such as 12%%:\n"
+                  "  shift N, rotate D, scale S, shear D, elastic N, flip, brightness S, contrast S,\n"
+                  "  erase S (the chance that a rectangle becomes noise)\n"
+                  "for example --augment \"shift 2, rotate 12, scale 12%%\". Each draws anew for every\n"
+                  "image and epoch, up to its number either way.\n");
 }
 
 const struct command cmd_train = {
@@ -411,6 +417,8 @@ const struct command cmd_train = {
               .help = "the largest norm of the gradient, 0 for no limit" },
             { "label-smoothing", AT(label_smoothing, CLI_DOUBLE), .value = "S", .most = 0.999,
               .help = "share of the target spread over all classes" },
+            { "augment", AT(augment, CLI_STRING), .value = "TEXT", .unset = "none",
+              .help = "how images are changed each time they are trained on, below" },
             { "init", AT(init, CLI_CHOICE), .value = "NAME", .choice = ink_initialisation_name,
               .unset = "the network's", .help = "how the first weights are drawn" },
             { "seed", AT(seed, CLI_U64), .letter = 's', .value = "N", .most = LARGEST_SEED,

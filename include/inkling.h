@@ -305,6 +305,20 @@ struct ink_progress {
     double loss, accuracy; /* means over the epoch so far, training images as seen, augmentation and dropout on */
 };
 
+/* Augmentation: each time an image is trained on it is changed anew, drawn by (seed, epoch, image); validation and
+ * evaluation see images as they are. `augment` is a list, separated by commas, of
+ *   shift N         moved by whole pixels, up to N across and N down
+ *   rotate D        turned by up to D degrees either way
+ *   scale S         made larger or smaller by up to the share S, "12%" or "0.12"
+ *   shear D         slanted by up to D degrees either way
+ *   elastic P       bent: the nodes of a grid of a quarter of the side are nudged by up to P pixels, the rest follows
+ *                   smoothly (a cubic B-spline)
+ *   flip            mirrored left to right, half of the time
+ *   brightness S    intensities multiplied by 1 - S to 1 + S
+ *   contrast S      their distance from the image's mean multiplied by 1 - S to 1 + S
+ *   erase S         with the chance S a rectangle becomes noise, each side 15% to 60% of the image's
+ * in any order; they are done in this one, the first six in one bilinear sampling, with black around the image. */
+
 /* Zero-initialised members mean the default in parentheses; ink_train_options_default() writes them out, taking a
  * preset's own where it has them. */
 struct ink_train_options {
@@ -323,6 +337,7 @@ struct ink_train_options {
     double warmup;          /* epochs of linear warm-up before the schedule */
     double step_epochs;     /* (10) "step": divide the rate by 10 every so many epochs */
     double label_smoothing; /* 0 */
+    const char *augment;    /* how training images are changed, below; NULL or "": not at all */
     uint64_t seed;          /* shuffling, validation, dropout, augmentation */
     struct ink_compute compute;
     /* Called after every batch, if set, on the thread that called ink_trainer_epoch; return false to stop there. */

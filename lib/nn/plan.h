@@ -84,10 +84,11 @@ struct ink__layer_type {
 extern const struct ink__layer_type *const ink__layer_types[INK__KINDS];
 extern const struct ink__layer_type ink__dense, ink__conv, ink__max_pool, ink__mean_pool, ink__norm;
 
-/* A batch to run: image(context, i, scratch) gives the bytes of sample i, in its own memory or written to scratch. */
+/* A batch to run: image(context, i, thread) gives the bytes of sample i, in memory that no other thread writes before
+ * this one asks again. */
 struct ink__batch {
     size_t count;
-    const uint8_t *(*image)(void *context, size_t i, uint8_t *scratch);
+    const uint8_t *(*image)(void *context, size_t i, size_t thread);
     void *context;
     const float *floats;    /* instead of image: (count, inputs) intensities */
     const uint32_t *sample; /* (count) which sample of the data set it is: the key of its random draws; NULL: none */
@@ -125,7 +126,6 @@ struct ink__plan {
     struct ink__tensor *slope; /* (layer_count + 1): their gradients */
     int32_t *unit;             /* 0, 1, 2, ... */
     size_t unit_count;
-    uint8_t *bytes;    /* (threads, inputs) scratch of the image source */
     bool sparse_input; /* the first layer is dense and its images are mostly zero */
     struct ink__sparse sparse;
     float *log_sum;                 /* (threads, INK__CHUNK) */

@@ -33,10 +33,10 @@ static size_t image_number(const struct answers *a, size_t i)
     return a->index != NULL ? a->index[a->from + i] : a->from + i;
 }
 
-static const uint8_t *image_of(void *context, size_t i, uint8_t *scratch)
+static const uint8_t *image_of(void *context, size_t i, size_t thread)
 {
     const struct answers *a = context;
-    (void)scratch;
+    (void)thread;
     return ink_dataset_pixels(a->data, image_number(a, i));
 }
 

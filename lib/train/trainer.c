@@ -89,12 +89,17 @@ static enum ink_status check_options(const struct ink_train_options *o, struct i
 static void describe(struct ink_trainer *t)
 {
     const struct ink_train_options *o = &t->options;
-    snprintf(t->described, sizeof t->described,
-             "epochs=%zu batch=%zu validation=%zu keep=%s patience=%zu optimizer=%s schedule=%s learning_rate=%.9g "
-             "momentum=%.9g beta2=%.9g weight_decay=%.9g clip=%.9g warmup=%.9g step_epochs=%.9g label_smoothing=%.9g",
-             o->epochs, o->batch, t->validation_count, o->keep_last || t->validation_count == 0 ? "last" : "best",
-             o->patience, t->optimizer->name, o->schedule, o->learning_rate, o->momentum, o->beta2, o->weight_decay,
-             o->clip, o->warmup, o->step_epochs, o->label_smoothing);
+    char augment[256];
+    const int used = snprintf(
+        t->described, sizeof t->described,
+        "epochs=%zu batch=%zu validation=%zu keep=%s patience=%zu optimizer=%s schedule=%s learning_rate=%.9g "
+        "momentum=%.9g beta2=%.9g weight_decay=%.9g clip=%.9g warmup=%.9g step_epochs=%.9g label_smoothing=%.9g",
+        o->epochs, o->batch, t->validation_count, o->keep_last || t->validation_count == 0 ? "last" : "best",
+        o->patience, t->optimizer->name, o->schedule, o->learning_rate, o->momentum, o->beta2, o->weight_decay, o->clip,
+        o->warmup, o->step_epochs, o->label_smoothing);
+    ink__augment_print(&t->augment, augment);
+    if (augment[0] != '\0')
+        snprintf(t->described + used, sizeof t->described - (size_t)used, " augment=\"%s\"", augment);
 }
 
 /* ---- Making ------------------------------------------------------------------------------------------------------ */
@@ -167,6 +172,8 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
         t->options.learning_rate = t->optimizer->rate;
     status = check_options(&t->options, err);
     if (status == INK_OK)
+        status = ink__augment_parse(&t->augment, t->options.augment != NULL ? t->options.augment : "", err);
+    if (status == INK_OK)
         status = choose_images(t, err);
     if (status != INK_OK)
         goto fail;
@@ -181,6 +188,9 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
     status = ink__plan_new(&t->plan, net, t->options.batch, true, density, &t->options.compute, err);
     if (status == INK_OK && t->validation_count > 0)
         status = ink__plan_new(&t->evaluation, net, INK__EVALUATION_BATCH, false, density, &t->options.compute, err);
+    if (status == INK_OK && t->options.augment != NULL)
+        status = ink__augmenter_new(&t->augmenter, &t->augment, ink_dataset_shape(train), t->plan->kernels,
+                                    t->plan->threads, err);
     if (status != INK_OK)
         goto fail;
     t->pool = ink__pool_new(t->plan->threads);
@@ -204,6 +214,7 @@ void ink_trainer_free(struct ink_trainer *t)
     ink__pool_free(t->pool);
     ink__plan_free(t->plan);
     ink__plan_free(t->evaluation);
+    ink__augmenter_free(t->augmenter);
     free(t->chosen);
     free(t->order);
     free(t->images);
@@ -221,14 +232,16 @@ void ink_trainer_free(struct ink_trainer *t)
 
 /* Images come in random order out of memory that no cache holds: the one after next is asked for while this one is
  * used. */
-static const uint8_t *image_of(void *context, size_t i, uint8_t *scratch)
+static const uint8_t *image_of(void *context, size_t i, size_t thread)
 {
     const struct ink_trainer *t = context;
-    (void)scratch;
     if (i + 2 < t->now.count)
         for (size_t at = 0; at < ink__elements(t->net->input); at += INK__ALIGNMENT)
             __builtin_prefetch(t->images[i + 2] + at);
-    return t->images[i];
+    if (t->augmenter == NULL)
+        return t->images[i];
+    const struct ink__philox_key key = { t->options.seed, (uint32_t)t->epoch, t->samples[i], INK__USE_AUGMENT };
+    return ink__augmenter_apply(t->augmenter, &key, thread, t->images[i]);
 }
 
 static void gather_batch(struct ink_trainer *t)

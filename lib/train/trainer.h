@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "nn/plan.h"
+#include "train/augment.h"
 #include "train/optimizer.h"
 
 struct ink_trainer {
@@ -12,12 +13,14 @@ struct ink_trainer {
     struct ink_train_options options; /* defaults written out */
     const struct ink__optimizer *optimizer;
     ink__schedule_fn *schedule;
-    char described[512]; /* the options that decide the result, as text */
+    char described[768]; /* the options that decide the result, as text */
     char data_sha256[65];
 
     struct ink__pool *pool;
     struct ink__plan *plan;       /* of training */
     struct ink__plan *evaluation; /* of validation; NULL without validation images */
+    struct ink__augment augment;
+    struct ink__augmenter *augmenter; /* NULL: images are taken as they are */
 
     /* Which images: `chosen` (count) is the training set without the validation images, which follow it in the same
      * array; `order` (count) is this epoch's permutation of it. */
