@@ -23,9 +23,9 @@
 struct train_arguments {
     const char *output, *net, *optimizer, *schedule, *init, *augment, *log, *checkpoint;
     size_t epochs, batch, validation, patience, threads, save_every;
-    double learning_rate, momentum, beta2, weight_decay, clip, warmup, step_epochs, label_smoothing;
+    double learning_rate, momentum, beta2, weight_decay, clip, warmup, step_epochs, label_smoothing, bias_rate, ema;
     uint64_t seed;
-    bool keep_last, resume, quiet, no_test;
+    bool normalise, keep_last, resume, quiet, no_test;
 };
 
 #define AT(member, kind) CLI_AT(struct train_arguments, member, kind)
@@ -100,6 +100,9 @@ static enum ink_status choose_options(struct training *training, struct ink_erro
     o->warmup = a->warmup;
     o->step_epochs = a->step_epochs;
     o->label_smoothing = a->label_smoothing;
+    o->bias_rate = a->bias_rate;
+    o->ema = a->ema;
+    o->normalise = a->normalise;
     o->augment = a->augment;
     o->patience = a->patience;
     o->keep_last = a->keep_last;
@@ -417,6 +420,12 @@ const struct command cmd_train = {
               .help = "the largest norm of the gradient, 0 for no limit" },
             { "label-smoothing", AT(label_smoothing, CLI_DOUBLE), .value = "S", .most = 0.999,
               .help = "share of the target spread over all classes" },
+            { "bias-rate", AT(bias_rate, CLI_DOUBLE), .value = "F", .least = 1e-6, .most = 1e5,
+              .help = "biases and shifts of norms learn F times as fast" },
+            { "ema", AT(ema, CLI_DOUBLE), .value = "E", .most = 1e6,
+              .help = "keep the weights' running mean, of which the last E epochs are half, 0 for the weights alone" },
+            { "normalise", AT(normalise, CLI_FLAG),
+              .help = "take the training images' mean out of the input and divide by their deviation" },
             { "augment", AT(augment, CLI_STRING), .value = "TEXT", .unset = "none",
               .help = "how images are changed each time they are trained on, below" },
             { "init", AT(init, CLI_CHOICE), .value = "NAME", .choice = ink_initialisation_name,
@@ -455,7 +464,8 @@ const struct command cmd_train = {
                                                  .weight_decay = CLI_NO_NUMBER,
                                                  .momentum = 0.9,
                                                  .beta2 = 0.999,
-                                                 .step_epochs = 10 },
+                                                 .step_epochs = 10,
+                                                 .bias_rate = 1 },
     .size = sizeof(struct train_arguments),
     .run = run,
 };

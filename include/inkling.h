@@ -337,6 +337,11 @@ struct ink_train_options {
     double warmup;          /* epochs of linear warm-up before the schedule */
     double step_epochs;     /* (10) "step": divide the rate by 10 every so many epochs */
     double label_smoothing; /* 0 */
+    double bias_rate;       /* (1) biases and the shifts of norms learn so many times as fast as the rest */
+    double ema;             /* 0: off; else validation and the result take the running mean of the weights, the last
+                             * `ema` epochs counting half and so on back; a plain mean at first. The running statistics
+                             * of norms are averaged likewise. */
+    bool normalise;         /* the network's mean and deviation become those of the training images, by channel */
     const char *augment;    /* how training images are changed, below; NULL or "": not at all */
     uint64_t seed;          /* shuffling, validation, dropout, augmentation */
     struct ink_compute compute;

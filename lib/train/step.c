@@ -72,6 +72,13 @@ static float clipping(const struct ink_trainer *t)
     return norm > t->options.clip ? (float)(t->options.clip / norm) : 1.0f;
 }
 
+/* Biases, and the shifts of norms. */
+static bool is_bias(const struct ink_trainer *t, size_t i)
+{
+    const struct ink__layer *layer = &t->plan->layers[t->net->parameters[i].layer];
+    return i - layer->parameter == (layer->kind == INK__NORM ? INK__SHIFT : INK__BIAS);
+}
+
 static void update_rows(struct ink_trainer *t, size_t part)
 {
     for (size_t i = 0; i < t->net->parameter_count; i++) {
@@ -83,9 +90,23 @@ static void update_rows(struct ink_trainer *t, size_t part)
         struct ink__update own = t->update;
         if (!p->decays)
             own.decay = own.shrink = 0.0f;
+        if (is_bias(t, i))
+            own.rate *= (float)t->options.bias_rate;
         t->plan->kernels->update(&own, t->net->weights + from, t->plan->gradient + from,
                                  t->state1 + (t->optimizer->states > 0 ? from : 0),
                                  t->state2 + (t->optimizer->states > 1 ? from : 0), (rows.end - rows.begin) * p->ld);
+    }
+}
+
+/* What the step made, the running statistics of norms too, flows into the mean. */
+static void average_rows(struct ink_trainer *t, size_t part)
+{
+    for (size_t i = 0; i < t->net->parameter_count; i++) {
+        const struct ink__parameter *p = &t->net->parameters[i];
+        const struct ink__range rows = rows_of(p, part);
+        const size_t from = p->offset + rows.begin * p->ld;
+        t->plan->kernels->average(t->average + from, t->net->weights + from, t->average_share,
+                                  (rows.end - rows.begin) * p->ld);
     }
 }
 
@@ -111,8 +132,11 @@ static void gradient_part(void *context, size_t part, size_t thread)
 static void update_part(void *context, size_t part, size_t thread)
 {
     (void)thread;
-    update_rows(context, part);
-    pack_rows(context, part);
+    struct ink_trainer *t = context;
+    update_rows(t, part);
+    if (t->options.ema > 0.0)
+        average_rows(t, part);
+    pack_rows(t, part);
 }
 
 /* Without clipping a row is updated as soon as its gradient is there. */

@@ -37,6 +37,7 @@ struct ink_trainer {
     double best_accuracy;
     size_t best_epoch;
     float *state1, *state2; /* (weight_count) of the optimizer */
+    float *average;         /* (weight_count) the running mean of the weights, if options.ema */
     float *best;            /* (weight_count) the best weights by validation */
 
     /* One step. */
@@ -45,6 +46,7 @@ struct ink_trainer {
     uint8_t *labels;        /* (batch) */
     uint32_t *samples;      /* (batch) */
     struct ink__update update;
+    float average_share; /* of the weights in their running mean */
     double *row_squares; /* (row_count) rows of all parameters, for clipping */
     size_t row_count;
     float *probabilities; /* (INK__EVALUATION_BATCH, classes) scratch of validation */
@@ -52,6 +54,16 @@ struct ink_trainer {
     size_t images_timed;  /* trained on in that time */
     bool shuffled;        /* `order` is this epoch's */
 };
+
+/* options.c: writes out the defaults that zeros stand for, except where zero is a value of its own. */
+void ink__options_complete(struct ink_train_options *options);
+/* INK_BAD_ARGUMENT for a number out of its range. */
+enum ink_status ink__options_check(const struct ink_train_options *options, struct ink_error *err);
+/* Fills trainer->described with the options that decide the result: for the model file, and for resuming to compare. */
+void ink__options_describe(struct ink_trainer *trainer);
+
+/* trainer.c: the weights that are validated and kept: the net's own, or their running mean. */
+float *ink__trainer_weights(const struct ink_trainer *trainer);
 
 /* step.c: one step on the batch in trainer->now, with the factors in trainer->update. If the loss (ink__plan_loss) is
  * not finite no weight was changed. */
