@@ -111,6 +111,9 @@ enum ink_status ink_dataset_wrap(struct ink_dataset **out, const char *name, str
 
 void ink_dataset_free(struct ink_dataset *data);
 
+/* Leaves the first `count` images and no more; 0, or more than there are, leaves all. */
+void ink_dataset_limit(struct ink_dataset *data, size_t count);
+
 /* The name it was opened by, for reports: "mnist", or the path. */
 const char *ink_dataset_name(const struct ink_dataset *data);
 size_t ink_dataset_count(const struct ink_dataset *data);
