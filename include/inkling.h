@@ -287,6 +287,11 @@ struct ink_metrics {
 /* Runs the network over all of `data`. INK_BAD_INPUT if shapes or classes do not fit. Free with ink_metrics_free. */
 enum ink_status ink_evaluate(const struct ink_net *net, const struct ink_dataset *data,
                              const struct ink_compute *compute, struct ink_metrics *metrics, struct ink_error *err);
+/* The same, answering by the mean of the probabilities for the image moved by 0 to `shifts` <= 16 whole pixels each way,
+ * black coming in: better than one look, at (2 shifts + 1)^2 times the cost. */
+enum ink_status ink_evaluate_shifted(const struct ink_net *net, const struct ink_dataset *data, size_t shifts,
+                                     const struct ink_compute *compute, struct ink_metrics *metrics,
+                                     struct ink_error *err);
 void ink_metrics_free(struct ink_metrics *metrics);
 
 /* Precision, recall and F1 of class `c`; 0 where the denominator is 0. */
