@@ -311,6 +311,7 @@ struct ink_progress {
     size_t batch, batches; /* done in this epoch, of how many */
     size_t images;         /* done in this epoch */
     double loss, accuracy; /* means over the epoch so far, training images as seen, augmentation and dropout on */
+    double batch_loss, learning_rate; /* of this batch alone */
 };
 
 /* Augmentation: each time an image is trained on it is changed anew, drawn by (seed, epoch, image); validation and
@@ -328,7 +329,8 @@ struct ink_progress {
  * in any order; they are done in this one, the first six in one bilinear sampling, with black around the image. */
 
 /* Zero-initialised members mean the default in parentheses; ink_train_options_default() writes them out, taking a
- * preset's own where it has them. */
+ * preset's own where it has them. The schedule `rising` goes exponentially from 2^-20 of the learning rate up to it, to
+ * find out which rate is good. */
 struct ink_train_options {
     size_t epochs;          /* (10) */
     size_t batch;           /* (100) the last batch of an epoch may be smaller */
@@ -336,7 +338,7 @@ struct ink_train_options {
     bool keep_last;         /* keep the last epoch's weights, not the best by validation accuracy */
     size_t patience;        /* stop after so many epochs without a better validation accuracy; 0: never */
     const char *optimizer;  /* ("adam") sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw */
-    const char *schedule;   /* ("constant") constant, step, cosine, one-cycle, linear */
+    const char *schedule;   /* ("constant") constant, step, cosine, linear, one-cycle, rising */
     double learning_rate;   /* (the optimizer's) the peak of the schedule */
     double momentum;        /* (0.9) beta1 for adam and adamw */
     double beta2;           /* (0.999) */

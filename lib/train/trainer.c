@@ -230,6 +230,7 @@ static enum ink_status train_batch(struct ink_trainer *t, struct ink_error *err)
         return diverged(t, err);
     t->power1 = power1;
     t->power2 = power2;
+    t->loss = loss;
     t->loss_sum += loss * (double)t->now.count;
     t->correct_sum += ink__plan_correct(t->plan);
     t->images_done += t->now.count;
@@ -307,7 +308,9 @@ enum ink_status ink_trainer_epoch(struct ink_trainer *t, struct ink_epoch_stats 
                                                .batches = t->batches,
                                                .images = t->images_done,
                                                .loss = t->loss_sum / (double)t->images_done,
-                                               .accuracy = (double)t->correct_sum / (double)t->images_done };
+                                               .accuracy = (double)t->correct_sum / (double)t->images_done,
+                                               .batch_loss = t->loss,
+                                               .learning_rate = (double)t->update.rate };
         if (t->options.on_batch != NULL && !t->options.on_batch(t->options.context, &progress))
             return ink__fail(err, INK_STOPPED, "stopped after batch %zu of %zu in epoch %zu", t->batch, t->batches,
                              t->epoch + 1);

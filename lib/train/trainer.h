@@ -46,6 +46,7 @@ struct ink_trainer {
     uint8_t *labels;        /* (batch) */
     uint32_t *samples;      /* (batch) */
     struct ink__update update;
+    double loss;         /* of the last batch */
     float average_share; /* of the weights in their running mean */
     double *row_squares; /* (row_count) rows of all parameters, for clipping */
     size_t row_count;
