@@ -94,10 +94,11 @@ struct ink__layer_type {
 extern const struct ink__layer_type *const ink__layer_types[INK__KINDS];
 extern const struct ink__layer_type ink__dense, ink__conv, ink__max_pool, ink__mean_pool, ink__norm;
 
-/* A batch to run: image(context, i, scratch) gives the bytes of sample i, in its own memory or written to scratch. */
+/* A batch to run: image(context, i, thread) gives the bytes of sample i, in memory that no other thread writes before
+ * this one asks again. */
 struct ink__batch {
     size_t count;
-    const uint8_t *(*image)(void *context, size_t i, uint8_t *scratch);
+    const uint8_t *(*image)(void *context, size_t i, size_t thread);
     void *context;
     const float *floats;    /* instead of image: (count, inputs) intensities */
     const uint32_t *sample; /* (count) which sample of the data set it is: the key of its random draws; NULL: none */
@@ -136,7 +137,6 @@ struct ink__plan {
     struct ink__tensor *slope; /* (layer_count + 1): their gradients */
     int32_t *unit;             /* 0, 1, 2, ... */
     size_t unit_count;
-    uint8_t *bytes;    /* (threads, inputs) scratch of the image source */
     bool sparse_input; /* the first layer is dense and its images are mostly zero */
     size_t panels;     /* of columns, into which a sparse first layer is split for several threads; else 0 */
     struct ink__sparse sparse[INK__GROUPS]; /* the images' lists: one for each panel, else the first alone */
@@ -181,6 +181,12 @@ double ink__loss_of(enum ink__loss loss, const float *probabilities, size_t clas
 
 /* norm.c: what a norm multiplies by and adds outside training, (channels) each; they belong to the plan. */
 void ink__norm_factors(const struct ink__work *work, const float **scale, const float **shift);
+
+/* Whether a parameter lies panel after panel while steps are made. */
+static inline bool ink__in_panels(const struct ink__plan *plan, const struct ink__parameter *parameter)
+{
+    return plan->panels > 0 && parameter->layer == 0 && parameter->rank > 1;
+}
 
 /* What item `part`, of INK__GROUPS, of the learning job does of a parameter: some rows of a matrix, or some rows of one
  * panel, whose thread it was in the forward pass; of a vector all or nothing. */

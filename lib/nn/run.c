@@ -39,7 +39,7 @@ static void load_input(const struct ink__worker *worker, size_t first, size_t n)
                 x[s * size + i] = (from[i] - plan->net->mean[i % channels]) * plan->input_scale[i % channels];
             continue;
         }
-        const uint8_t *bytes = batch->image(batch->context, first + s, plan->bytes + worker->thread * size);
+        const uint8_t *bytes = batch->image(batch->context, first + s, worker->thread);
         if (plan->sparse_input)
             worker->kernels->sparse_pack(&plan->sparse[worker->panel], first + s, bytes, plan->input_scale[0]);
         else

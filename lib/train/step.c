@@ -31,6 +31,22 @@ static void form_gradients(struct ink_trainer *t, size_t part)
     }
 }
 
+/* The sum of the squares of row r of a parameter's gradient, columns ascending however it lies. What pads a row is zero.
+ */
+static double squares_of(const struct ink__plan *plan, const struct ink__parameter *p, size_t r)
+{
+    const bool in_panels = ink__in_panels(plan, p);
+    double squares = 0.0;
+    for (size_t panel = 0; panel < (in_panels ? plan->panels : 1); panel++) {
+        const struct ink__range columns = in_panels ? ink__panel(plan, panel) : (struct ink__range){ 0, p->ld };
+        const size_t width = columns.end - columns.begin;
+        const float *g = plan->gradient + p->offset + columns.begin * p->rows + r * width;
+        for (size_t c = 0; c < width; c++)
+            squares += (double)g[c] * (double)g[c];
+    }
+    return squares;
+}
+
 /* The squares of the gradient, summed by whole rows whoever formed them; clipping() adds the rows in order. */
 static void square_part(void *context, size_t part, size_t thread)
 {
@@ -40,13 +56,8 @@ static void square_part(void *context, size_t part, size_t thread)
     for (size_t i = 0; i < t->net->parameter_count; i++) {
         const struct ink__parameter *p = &t->net->parameters[i];
         const struct ink__range mine = ink__part(part, PARTS, p->trained ? p->rows : 0);
-        for (size_t r = mine.begin; r < mine.end; r++) {
-            const float *g = t->plan->gradient + p->offset + r * p->ld;
-            double squares = 0.0;
-            for (size_t c = 0; c < p->columns; c++)
-                squares += (double)g[c] * (double)g[c];
-            row[r] = squares;
-        }
+        for (size_t r = mine.begin; r < mine.end; r++)
+            row[r] = squares_of(t->plan, p, r);
         row += p->rows;
     }
 }
@@ -61,6 +72,13 @@ static float clipping(const struct ink_trainer *t)
     return norm > t->options.clip ? (float)(t->options.clip / norm) : 1.0f;
 }
 
+/* Biases, and the shifts of norms. */
+static bool is_bias(const struct ink_trainer *t, size_t i)
+{
+    const struct ink__layer *layer = &t->plan->layers[t->net->parameters[i].layer];
+    return i - layer->parameter == (layer->kind == INK__NORM ? INK__SHIFT : INK__BIAS);
+}
+
 static void update_rows(struct ink_trainer *t, size_t part)
 {
     for (size_t i = 0; i < t->net->parameter_count; i++) {
@@ -72,9 +90,23 @@ static void update_rows(struct ink_trainer *t, size_t part)
         struct ink__update own = t->update;
         if (!p->decays)
             own.decay = own.shrink = 0.0f;
+        if (is_bias(t, i))
+            own.rate *= (float)t->options.bias_rate;
         t->plan->kernels->update(
             &own, t->net->weights + from, t->plan->gradient + from, t->state1 + (t->optimizer->states > 0 ? from : 0),
             t->state2 + (t->optimizer->states > 1 ? from : 0), (tile.rows.end - tile.rows.begin) * tile.pitch);
+    }
+}
+
+/* What the step made, the running statistics of norms too, flows into the mean. */
+static void average_rows(struct ink_trainer *t, size_t part)
+{
+    for (size_t i = 0; i < t->net->parameter_count; i++) {
+        const struct ink__parameter *p = &t->net->parameters[i];
+        const struct ink__tile tile = ink__plan_tile(t->plan, p, part);
+        const size_t from = p->offset + tile.at;
+        t->plan->kernels->average(t->average + from, t->net->weights + from, t->average_share,
+                                  (tile.rows.end - tile.rows.begin) * tile.pitch);
     }
 }
 
@@ -99,8 +131,11 @@ static void gradient_part(void *context, size_t part, size_t thread)
 static void update_part(void *context, size_t part, size_t thread)
 {
     (void)thread;
-    update_rows(context, part);
-    pack_rows(context, part);
+    struct ink_trainer *t = context;
+    update_rows(t, part);
+    if (t->options.ema > 0.0)
+        average_rows(t, part);
+    pack_rows(t, part);
 }
 
 /* Without clipping a row is updated as soon as its gradient is there. */
@@ -112,9 +147,11 @@ static void learn_part(void *context, size_t part, size_t thread)
 
 void ink__trainer_arrange(struct ink_trainer *t, bool in_panels)
 {
-    float *const arrays[] = { t->net->weights, t->state1, t->state2 };
-    for (size_t a = 0; t->in_panels != in_panels && a < 1 + t->optimizer->states; a++)
-        ink__panels_arrange(t->plan, arrays[a] + t->net->parameters[0].offset, in_panels);
+    float *const arrays[] = { t->net->weights, t->optimizer->states > 0 ? t->state1 : NULL,
+                              t->optimizer->states > 1 ? t->state2 : NULL, t->options.ema > 0.0 ? t->average : NULL };
+    for (size_t a = 0; t->in_panels != in_panels && a < sizeof arrays / sizeof arrays[0]; a++)
+        if (arrays[a] != NULL)
+            ink__panels_arrange(t->plan, arrays[a] + t->net->parameters[0].offset, in_panels);
     t->in_panels = in_panels;
 }
 
