@@ -110,13 +110,14 @@ struct ink__kernels {
 
     /* Row `row` of x from bytes (columns): each that is not zero, as byte / 255 * scale. */
     void (*sparse_pack)(const struct ink__sparse *x, size_t row, const uint8_t *bytes, float scale);
-    /* y (n, outputs) = bias + x w, x sparse (rows first .. first + n), w (inputs, ld), y with row pitch `outputs`. */
+    /* y (n, columns) = bias + x w, x sparse (rows first .. first + n), w (inputs, ld), rows of y `pitch` apart. */
     void (*sparse_forward)(const struct ink__sparse *x, size_t first, size_t n, const float *w, size_t ld,
-                           const float *bias, size_t outputs, float *y);
-    /* dw rows begin .. end of (inputs, ld) = x^T dy over samples ascending, x sparse (rows 0 .. n), dy (n, outputs).
-     * begin and end are whole blocks, or all columns. */
-    void (*sparse_gradient)(const struct ink__sparse *x, size_t n, const float *dy, size_t outputs, size_t begin,
-                            size_t end, float *dw, size_t ld);
+                           const float *bias, size_t columns, float *y, size_t pitch);
+    /* Rows begin .. end of dw (inputs, ld) = x^T dy over samples ascending, x sparse (rows 0 .. n), dy (n, columns),
+     * its rows `pitch` apart. begin and end are whole blocks, or all columns of x. Rows of dw are written whole, with
+     * zeros past `columns`: ld is a multiple of 16, or of 8 where that is enough. */
+    void (*sparse_gradient)(const struct ink__sparse *x, size_t n, const float *dy, size_t pitch, size_t columns,
+                            size_t begin, size_t end, float *dw, size_t ld);
 
     /* y = (byte / 255 - mean) * scale for `count` bytes of one channel run: element i belongs to channel i % channels.
      */

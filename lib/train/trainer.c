@@ -221,6 +221,7 @@ static enum ink_status train_batch(struct ink_trainer *t, struct ink_error *err)
     const double rate = ink__rate_at(&t->options, t->schedule, step_number, steps, t->batches);
     const double power1 = t->power1 * t->options.momentum, power2 = t->power2 * t->options.beta2;
     gather_batch(t);
+    ink__trainer_arrange(t, true);
     t->update = ink__update_of(t->optimizer, &t->options, rate, power1, power2);
     if (t->options.ema > 0.0)
         t->average_share = ink__average_share(t->options.ema * (double)t->batches, step_number + 1);
@@ -288,14 +289,8 @@ static void end_epoch(struct ink_trainer *t, struct ink_epoch_stats *stats)
     t->shuffled = false;
 }
 
-enum ink_status ink_trainer_epoch(struct ink_trainer *t, struct ink_epoch_stats *stats, struct ink_error *err)
+static enum ink_status train_batches(struct ink_trainer *t, struct ink_error *err)
 {
-    if (t->epoch >= t->options.epochs)
-        return ink__fail(err, INK_BAD_ARGUMENT, "all %zu epochs are done", t->options.epochs);
-    if (!t->shuffled) {
-        ink__numpy_permutation(&t->random, t->order, t->count);
-        t->shuffled = true;
-    }
     while (t->batch < t->batches) {
         const double begin = seconds_now();
         const enum ink_status status = train_batch(t, err);
@@ -315,8 +310,22 @@ enum ink_status ink_trainer_epoch(struct ink_trainer *t, struct ink_epoch_stats 
             return ink__fail(err, INK_STOPPED, "stopped after batch %zu of %zu in epoch %zu", t->batch, t->batches,
                              t->epoch + 1);
     }
-    end_epoch(t, stats);
     return INK_OK;
+}
+
+enum ink_status ink_trainer_epoch(struct ink_trainer *t, struct ink_epoch_stats *stats, struct ink_error *err)
+{
+    if (t->epoch >= t->options.epochs)
+        return ink__fail(err, INK_BAD_ARGUMENT, "all %zu epochs are done", t->options.epochs);
+    if (!t->shuffled) {
+        ink__numpy_permutation(&t->random, t->order, t->count);
+        t->shuffled = true;
+    }
+    const enum ink_status status = train_batches(t, err);
+    ink__trainer_arrange(t, false);
+    if (status == INK_OK)
+        end_epoch(t, stats);
+    return status;
 }
 
 bool ink_trainer_done(const struct ink_trainer *t)
