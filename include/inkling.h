@@ -401,8 +401,9 @@ enum ink_status ink_trainer_resume(struct ink_trainer *trainer, const char *path
 /* A short training run on "synthetic", and the checksum that its result has on every machine: the 64-bit FNV-1a of all
  * parameters in the order of ink_net_parameter, each value as its four bytes, lowest first. */
 struct ink_selftest {
-    const char *name; /* a preset's, or "residual"; NULL in the last row */
-    const char *spec; /* the network */
+    const char *name;    /* a preset's, or another; NULL in the last row */
+    const char *spec;    /* the network */
+    const char *augment; /* of its images; NULL: none */
     uint64_t checksum;
 };
 /* The runs, ended by a row whose name is NULL. Static. */
