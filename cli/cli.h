@@ -74,7 +74,7 @@ struct command {
 };
 
 extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_export, cmd_verify, cmd_notebook, cmd_fetch,
-    cmd_bench, cmd_selftest;
+    cmd_bench, cmd_selftest, cmd_serve;
 
 /* ---- What commands share ----------------------------------------------------------------------------------------- */
 
