@@ -5,6 +5,7 @@
  */
 #include "server.h"
 
+#include <limits.h>
 #include <openssl/crypto.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #include <strings.h>
 
 enum {
-    FIRST_ROOM = 1 << 16, /* for a body; it doubles as more comes, so that a promise of much takes nothing */
+    FIRST_ROOM = 1 << 16, /* at most, for a body; it doubles as more comes, so that a promise of much takes nothing */
     SWALLOWED = 8         /* as many times the largest body are thrown away; then the connection is closed */
 };
 
@@ -89,12 +90,14 @@ static void check_body(struct request *request)
     const size_t most = request->connection->worker->server->options->body;
     const char *const type = header(request, MHD_HTTP_HEADER_CONTENT_TYPE);
     const char *const length = header(request, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    const unsigned long long promised = length != NULL ? strtoull(length, NULL, 10) : ULLONG_MAX;
+    request->promised = promised < FIRST_ROOM ? (size_t)promised : FIRST_ROOM;
     if (!predict_takes(type))
         request_refuse(request, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
                        "Content-Type: found %.40s, expected image/png, image/x-portable-graymap, "
                        "image/x-portable-pixmap, application/octet-stream or application/json",
                        type != NULL ? type : "none");
-    else if (length != NULL && strtoull(length, NULL, 10) > most)
+    else if (length != NULL && promised > most)
         request_refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "a body of %.20s bytes, expected at most %zu", length,
                        most);
     else
@@ -140,7 +143,7 @@ static void release_body(struct request *request)
 static bool reserve_body(struct request *request, size_t size)
 {
     struct server *const server = request->connection->worker->server;
-    size_t room = request->room > 0 ? request->room : FIRST_ROOM;
+    size_t room = request->room > 0 ? request->room : request->promised;
     while (room < size)
         room *= 2;
     const size_t more = room - request->room;
@@ -156,20 +159,19 @@ static bool reserve_body(struct request *request, size_t size)
     return true;
 }
 
-/* Takes in a part of the body; MHD_NO closes the connection. */
+/* Takes in a part of the body, or throws it away where none is wanted; MHD_NO closes the connection. */
 static enum MHD_Result receive(struct request *request, const char *upload, size_t size)
 {
     const size_t most = request->connection->worker->server->options->body;
-    if (request->status == 0 && size > most - request->size)
+    if (request->promised > 0 && request->status == 0 && size > most - request->size)
         request_refuse(request, MHD_HTTP_CONTENT_TOO_LARGE, "the body has more than %zu bytes", most);
-    if (request->status == 0 &&
+    if (request->promised > 0 && request->status == 0 &&
         (size <= request->room - request->size || reserve_body(request, request->size + size))) {
         memcpy(request->body + request->size, upload, size);
         request->size += size;
         return MHD_YES;
     }
-    if (request->body != NULL)
-        release_body(request);
+    release_body(request);
     request->swallowed += size;
     return request->swallowed / SWALLOWED <= most ? MHD_YES : MHD_NO;
 }

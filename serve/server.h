@@ -75,6 +75,7 @@ struct request {
     char message[512]; /* its reason */
     unsigned char *body;
     size_t size, room; /* of the body: bytes that have come, that there is memory for */
+    size_t promised;   /* how much room its length asks for to begin with; 0: no body is wanted */
     size_t swallowed;  /* bytes that came after a refusal */
     uint64_t received; /* when all of it had come, in nanoseconds */
     uint64_t computed;

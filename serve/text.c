@@ -35,16 +35,19 @@ void text_add(struct text *text, const char *bytes, size_t size)
 
 void text_print(struct text *text, const char *format, ...)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    const int length = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
-    if (length < 0 || !reserve(text, (size_t)length + 1))
-        return;
-    va_start(arguments, format);
-    vsnprintf(text->bytes + text->used, (size_t)length + 1, format, arguments);
-    va_end(arguments);
-    text->used += (size_t)length;
+    for (bool grown = false;; grown = true) {
+        const size_t left = text->room - text->used;
+        va_list arguments;
+        va_start(arguments, format);
+        const int length = vsnprintf(left > 0 ? text->bytes + text->used : NULL, left, format, arguments);
+        va_end(arguments);
+        if (length >= 0 && (size_t)length < left) {
+            text->used += (size_t)length;
+            return;
+        }
+        if (length < 0 || grown || !reserve(text, (size_t)length + 1))
+            return;
+    }
 }
 
 /* ---- JSON -------------------------------------------------------------------------------------------------------- */
