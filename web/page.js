@@ -8,7 +8,7 @@
 const $ = (id) => document.getElementById(id);
 const paper = $("paper");
 const pen = 1 / 28;         // the width of a stroke
-const sent = 560;           // pixels, the width of a drawing that is sent
+const sent = 420;           // pixels, the width of a drawing that is sent
 const photo = 1024;         // pixels, the longer side of a picture that is sent
 const mostBars = 12;        // classes in the chart; with more, the most probable
 const mostMaps = 32;        // of a layer
@@ -320,12 +320,11 @@ function channels(name) {
   return probe.getImageData(0, 0, 1, 1).data;
 }
 
-// A canvas of maps side by side: values(map, y, x) gives 0 to 255, from the paper's colour to the ink's.
-function maps(count, rows, columns, across, values) {
+// A canvas of maps side by side: values(map, y, x) gives 0 to 255, from the colour `low` to `high`.
+function maps([count, rows, columns], across, [low, high], values) {
   const gap = 1, down = Math.ceil(count / across);
   const canvas = element("canvas", { width: across * (columns + gap) - gap, height: down * (rows + gap) - gap });
   const context = canvas.getContext("2d"), image = context.createImageData(canvas.width, canvas.height);
-  const low = channels("--track"), high = channels("--ink");
   for (let m = 0; m < count; m++)
     for (let y = 0; y < rows; y++)
       for (let x = 0; x < columns; x++) {
@@ -339,15 +338,13 @@ function maps(count, rows, columns, across, values) {
   return canvas;
 }
 
-// What the network saw, as it is: grey or colour.
+// What the network saw, as it is: ink is bright on black, whatever the page's colours.
 function seenCanvas(prediction) {
   const [rows, columns, depth] = card.input, pixels = bytes(prediction.pixels);
-  if (depth === 1)
-    return maps(1, rows, columns, 1, (m, y, x) => pixels[y * columns + x]);
   const canvas = element("canvas", { width: columns, height: rows });
   const context = canvas.getContext("2d"), image = context.createImageData(columns, rows);
   for (let i = 0; i < rows * columns; i++)
-    image.data.set([pixels[3 * i], pixels[3 * i + 1], pixels[3 * i + 2], 255], 4 * i);
+    image.data.set(depth === 3 ? [...pixels.slice(3 * i, 3 * i + 3), 255] : [pixels[i], pixels[i], pixels[i], 255], 4 * i);
   context.putImageData(image, 0, 0);
   return canvas;
 }
@@ -390,11 +387,13 @@ function showBars(probabilities) {
 }
 
 function layerFigure({ text, shape: [rows, columns, count], least, largest, values }) {
-  const level = bytes(values), flat = rows * columns === 1;
+  const level = bytes(values), colours = [channels("--track"), channels("--ink")], flat = rows * columns === 1;
   const shown = flat ? count : Math.min(count, mostMaps);
-  const across = flat ? Math.min(count, 32) : Math.min(shown, columns > 20 ? 8 : 16);
-  const canvas = maps(shown, rows, columns, across, (m, y, x) => level[(y * columns + x) * count + m]);
-  const scale = flat ? 10 : Math.max(1, Math.round(44 / columns));
+  const scale = flat ? 3 : Math.max(1, Math.round(44 / columns));
+  const fit = Math.floor($("layers").clientWidth / (((flat ? 4 : columns) + 1) * scale));
+  const across = Math.max(1, Math.min(shown, fit, flat ? 32 : 16));
+  const canvas = flat ? maps([count, 4, 4], across, colours, (m) => level[m])
+                      : maps([shown, rows, columns], across, colours, (m, y, x) => level[(y * columns + x) * count + m]);
   canvas.style.width = `${canvas.width * scale}px`;
   canvas.setAttribute("role", "img");
   const size = flat ? `${count} values` : `${count} maps of ${rows} × ${columns}`;
