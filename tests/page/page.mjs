@@ -156,7 +156,7 @@ async function testManners() {
     .filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.[0]?.textContent.trim()))
     .map((e) => e.outerHTML));
   check(nameless.length === 0, `every control has a name: ${nameless}`);
-  await page.touchscreen.tap(160, 150);
+  await page.locator("#paper").tap();
   await page.waitForSelector("#digits input");
   const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
   check(wide <= room, `nothing is wider than a phone: ${wide} of ${room}`);
