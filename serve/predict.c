@@ -297,7 +297,7 @@ static void write_layers(const struct request *request, struct text *text)
         const float scale = largest > least ? 255.0f / (largest - least) : 0.0f;
         for (size_t k = 0; k < size; k++) {
             const float level = (worker->layer[k] - least) * scale;
-            bytes[k] = (unsigned char)(level >= 0.0f && level <= 255.0f ? level : 0.0f);
+            bytes[k] = (unsigned char)(level >= 0.0f ? level + 0.5f : 0.0f); /* 255.5 at most; NaN is 0 */
         }
         text_print(text, "%s{\"text\":", i > 0 ? "," : ",\"layers\":[");
         text_string(text, info.text);

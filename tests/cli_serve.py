@@ -71,7 +71,7 @@ def raw_exchange(server, *parts, pause=0, half_close=False, limit=1 << 20):
                 peer.shutdown(socket.SHUT_WR)
             while len(answer) < limit and (more := peer.recv(65536)):
                 answer += more
-        except ConnectionError:
+        except OSError: # the server has closed it
             pass
         return answer
 
@@ -436,6 +436,17 @@ def test_memory(server, images):
 
 # ---- The end ----
 
+def takes_nobody_in(server):
+    """Waits until connections are refused."""
+    for _ in range(1000):
+        try:
+            socket.create_connection((server.host, server.port)).close()
+            time.sleep(0.02)
+        except ConnectionError:
+            return True
+    return False
+
+
 def test_end(model, images):
     one = images[0].tobytes()
     whole = request_bytes(one)
@@ -449,14 +460,7 @@ def test_end(model, images):
         idle = server.connect()
         server.ask("GET", "/healthz", connection=idle)
         server.process.send_signal(signal.SIGTERM)
-        for _ in range(500):
-            try:
-                socket.create_connection((server.host, server.port)).close()
-                time.sleep(0.02)
-            except ConnectionError:
-                break
-        else:
-            check(False, "a stopping server takes nobody in")
+        check(takes_nobody_in(server), "a stopping server takes nobody in")
         check(idle.sock.recv(1) == b"", "it closes idle connections")
         for peer in peers:
             peer.sendall(whole[500:])
@@ -511,7 +515,7 @@ def test_end(model, images):
             while b"inkling_connections 2\n" not in server.ask("GET", "/metrics")[2]:
                 time.sleep(0.02)
             server.process.send_signal(signal.SIGINT)
-            time.sleep(0.2)
+            takes_nobody_in(server) # two signals at once would be one
             check(server.process.poll() is None, "it waits for what was begun")
             code, error = server.stop(signal.SIGINT)
             check(code == 1 and "connections dropped" in error, f"until it is told again: {code} {error}")
