@@ -77,8 +77,8 @@ struct command {
     int (*run)(const struct cli_call *call, struct ink_error *err);
 };
 
-extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_export, cmd_verify, cmd_notebook, cmd_fetch,
-    cmd_bench, cmd_selftest, cmd_recipes, cmd_tune;
+extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_export, cmd_verify, cmd_serve, cmd_recipes,
+    cmd_tune, cmd_fetch, cmd_notebook, cmd_bench, cmd_selftest;
 
 /* ---- What commands share ----------------------------------------------------------------------------------------- */
 

@@ -151,6 +151,9 @@ struct ink_picture;
  * told apart by content. At most 64 megapixels. `name` is for messages. */
 enum ink_status ink_picture_decode(struct ink_picture **out, const void *bytes, size_t size, const char *name,
                                    struct ink_error *err);
+/* The same for what a stranger sends: INK_BAD_ARGUMENT for more pixels than `most`, before there is memory for them. */
+enum ink_status ink_picture_decode_within(struct ink_picture **out, const void *bytes, size_t size, size_t most,
+                                          const char *name, struct ink_error *err);
 void ink_picture_free(struct ink_picture *picture);
 struct ink_shape ink_picture_shape(const struct ink_picture *picture); /* channels 1 or 3 */
 const uint8_t *ink_picture_pixels(const struct ink_picture *picture);  /* (H, W, C) */
@@ -169,6 +172,18 @@ enum ink_fit {
  * INK_BAD_INPUT if INK_FIT_DIGIT finds no ink at all. */
 enum ink_status ink_picture_fit(const struct ink_picture *picture, enum ink_fit fit, struct ink_shape shape,
                                 uint8_t *pixels, struct ink_error *err);
+
+/* A rectangle of a picture, in its pixels. */
+struct ink_box {
+    size_t top, left, height, width;
+};
+
+/* Finds the digits that stand side by side in a picture, and makes of each what INK_FIT_DIGIT makes of one: writes
+ * their number, at most `most`, to *count, and from left to right their places to `boxes` (most) and their images to
+ * `pixels` (most, H, W, C). Pieces of ink that stand one above the other, or are small and near, are one digit; so are
+ * digits that touch. INK_BAD_INPUT if there is no ink, or more digits than `most`. */
+enum ink_status ink_picture_segment(const struct ink_picture *picture, struct ink_shape shape, size_t most,
+                                    struct ink_box *boxes, uint8_t *pixels, size_t *count, struct ink_error *err);
 
 /* ---- Networks ---------------------------------------------------------------------------------------------------- */
 
@@ -263,6 +278,11 @@ void ink_session_free(struct ink_session *session);
 void ink_session_run(struct ink_session *session, const float *images, size_t n, float *probabilities);
 /* The same for bytes. */
 void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, size_t n, float *probabilities);
+
+/* For display: writes what layer `i` of the net gave for the last image of the latest run, (H, W, C) floats of the shape
+ * that ink_net_layer tells, to `out`; false past the last. A layer that inference leaves out, such as dropout, gives
+ * what the layer before it gave; so does a norm that is folded into it. */
+bool ink_session_layer(const struct ink_session *session, size_t i, float *out);
 
 /* ---- Export ------------------------------------------------------------------------------------------------------ */
 
