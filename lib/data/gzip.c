@@ -8,6 +8,7 @@
 #define ZLIB_CONST /* next_in points to const */
 #include <zlib.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 
 enum {
@@ -100,11 +101,6 @@ static bool skip_header(const struct ink__file *file, size_t *at)
     return true;
 }
 
-static uint32_t little32(const unsigned char *bytes)
-{
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
 enum ink_status ink__gzip_expand(const struct ink__file *file, const char *name, unsigned char *out, size_t size,
                                  struct ink_error *err)
 {
@@ -134,7 +130,8 @@ enum ink_status ink__gzip_expand(const struct ink__file *file, const char *name,
         }
         at += used;
         const uint32_t crc = libdeflate_crc32(0, out + done, got);
-        const uint32_t expected_crc = little32(file->bytes + at), expected_size = little32(file->bytes + at + 4);
+        const uint32_t expected_crc = ink__little32(file->bytes + at),
+                       expected_size = ink__little32(file->bytes + at + 4);
         if (crc != expected_crc) {
             status = ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: the data have CRC %08x, expected %08x", name, at, crc,
                                expected_crc);

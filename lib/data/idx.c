@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "data/gzip.h"
@@ -29,11 +30,6 @@ struct header {
     size_t length; /* bytes of the header */
     size_t total;  /* bytes of header and elements */
 };
-
-static uint32_t big32(const unsigned char *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
 
 /* A wrong magic number, with a guess at what the file is instead. */
 static enum ink_status fail_magic(const char *name, const struct kind *kind, uint32_t magic, struct ink_error *err)
@@ -64,7 +60,7 @@ static enum ink_status read_header(struct header *header, const unsigned char *b
     static const char *const dimension_names[MOST_DIMENSIONS] = { NULL, "rows", "columns", "channels" };
     if (available < 4)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: truncated, expected an IDX header", name, available);
-    const uint32_t magic = big32(bytes);
+    const uint32_t magic = ink__big32(bytes);
     header->dimensions = magic & 0xff;
     if (magic >> 8 != TYPE_BYTE || header->dimensions < kind->least_dimensions ||
         header->dimensions > kind->most_dimensions)
@@ -78,7 +74,7 @@ static enum ink_status read_header(struct header *header, const unsigned char *b
     size_t total = 1;
     for (unsigned d = 0; d < header->dimensions; d++) {
         const char *what = d == 0 ? kind->what : dimension_names[d];
-        header->sizes[d] = big32(bytes + 4 + 4 * d);
+        header->sizes[d] = ink__big32(bytes + 4 + 4 * d);
         if (header->sizes[d] == 0)
             return ink__fail(err, INK_BAD_INPUT, "%s: byte %u: 0 %s, expected at least 1", name, 4 + 4 * d, what);
         fits = fits && ink__multiply(&total, total, header->sizes[d]);
