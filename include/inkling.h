@@ -82,6 +82,14 @@ struct ink_shape {
 
 enum ink_split { INK_TRAIN, INK_TEST };
 
+/* How a long operation on many files or images is done. Zero-initialised is the default. */
+struct ink_work {
+    size_t threads; /* 0: ink_usable_cpus() */
+    /* Called now and then, if set, on the thread that called; return false to stop there, with INK_STOPPED. */
+    bool (*on_progress)(void *context, size_t done, size_t count);
+    void *context;
+};
+
 struct ink_dataset;
 
 /* Zero-initialised is the default. */
@@ -90,6 +98,8 @@ struct ink_dataset_options {
     const char *labels;        /* the label file, when the data set is given as an image file; NULL: found beside it */
     size_t synthetic_count;    /* images of "synthetic": 0 means 10,000 for training and 2,000 for testing */
     uint64_t synthetic_seed;
+    struct ink_shape size; /* resize every image to this; 0 channels: as many as there are; 0 height: no resizing */
+    struct ink_work work;
 };
 
 /* Opens a labelled data set of uint8 images.
@@ -98,16 +108,27 @@ struct ink_dataset_options {
  *   - "synthetic": digits drawn by the library itself, always available;
  *   - a known name, "mnist", "fashion-mnist" or "kmnist", looked for as a folder of that name in options->search;
  *   - a folder holding IDX files named as MNIST's are (train-images-idx3-ubyte, t10k-labels.idx1-ubyte.gz, ...);
- *   - an IDX image file, with its label file; it is opened whatever `split` says.
- * IDX files may be plain (mapped, not copied) or gzipped, told apart by content. INK_BAD_INPUT for a malformed file,
- * INK_FAILED when nothing is found; the message then lists where it looked. `options` may be NULL. */
+ *   - a folder of pictures (PNG, PGM or PPM), a sub-folder for each class, in it or in its sub-folders train and test.
+ *     Classes are in the order of the sub-folders' names, by number if all are numbers, else byte by byte; a file
+ *     classes.txt, one name a line, orders them otherwise. Names that begin with a dot are left out. All pictures
+ *     have one size, unless options->size is set; sizes differ, a file is damaged or no picture: INK_BAD_INPUT, with
+ *     its path;
+ *   - a CSV file, plain or gzipped, a line an image: a label in the first or the last column and pixels from 0 to 255,
+ *     with or without a line of headings. Square images of 1 or 3 channels, unless options->size has the number of
+ *     pixels that there are;
+ *   - an npz file of NumPy's with x_train, y_train, x_test, y_test (or the like: see lib/data/numpy.c), or with x and y;
+ *   - an IDX or npy image file, with its label file.
+ * Files are told apart by content, and what is not divided into training and test images is opened whole whatever
+ * `split` says: see ink_dataset_is_whole. IDX files may be plain (mapped, not copied) or gzipped.
+ * INK_BAD_INPUT for a malformed file, INK_FAILED when nothing is found; the message then lists where it looked.
+ * `options` may be NULL. */
 enum ink_status ink_dataset_open(struct ink_dataset **out, const char *name_or_path, enum ink_split split,
                                  const struct ink_dataset_options *options, struct ink_error *err);
 
 /* A data set over the caller's own memory, which must outlive it. `pixels` is (count, H, W, C), `labels` (count), each
- * below `classes`. Class names are the decimal digits of the class. */
+ * below `classes`, at most 4,096. Class names are the decimal digits of the class. */
 enum ink_status ink_dataset_wrap(struct ink_dataset **out, const char *name, struct ink_shape shape, size_t count,
-                                 size_t classes, const uint8_t *pixels, const uint8_t *labels, struct ink_error *err);
+                                 size_t classes, const uint8_t *pixels, const uint16_t *labels, struct ink_error *err);
 
 void ink_dataset_free(struct ink_dataset *data);
 
@@ -122,8 +143,12 @@ const char *ink_dataset_class_name(const struct ink_dataset *data, size_t c);
 const uint8_t *ink_dataset_pixels(const struct ink_dataset *data, size_t i);
 /* The class of image `i` < count. */
 size_t ink_dataset_label(const struct ink_dataset *data, size_t i);
-/* Writes the SHA-256 of all pixels followed by all labels (a byte each) as 64 hexadecimal digits; an empty string when
- * the build has no "sha256". Reads the whole data set. */
+/* True if its source is not divided into training and test images: then it is all there is. */
+bool ink_dataset_is_whole(const struct ink_dataset *data);
+/* What the user should know of how it was read: the i-th remark, in one line without a full stop; NULL past the last. */
+const char *ink_dataset_note(const struct ink_dataset *data, size_t i);
+/* Writes the SHA-256 of all pixels followed by all labels (a byte each, two with the lower first if there are more than
+ * 256 classes) as 64 hexadecimal digits; an empty string when the build has no "sha256". Reads the whole data set. */
 void ink_dataset_sha256(const struct ink_dataset *data, char hex[65]);
 
 /* What is published about a known data set, and where: the sources of `inkling fetch`. */

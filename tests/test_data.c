@@ -489,7 +489,8 @@ static void test_not_found(void **state)
 static void test_wrap(void **state)
 {
     (void)state;
-    static const uint8_t pixels[] = { 0, 0, 9, 0, 1, 2, 3, 0 }, labels[] = { 2, 0 };
+    static const uint8_t pixels[] = { 0, 0, 9, 0, 1, 2, 3, 0 };
+    static const uint16_t labels[] = { 2, 0 };
     const struct ink_shape shape = { 2, 2, 1 };
     struct ink_error err;
     struct ink_dataset *data = NULL;
@@ -510,7 +511,7 @@ static void test_wrap(void **state)
     } rows[] = {
         { { 2, 2, 1 }, 2, 2, INK_BAD_INPUT, "label 2, expected labels below 2" },
         { { 2, 2, 1 }, 2, 0, INK_BAD_ARGUMENT, "0 classes" },
-        { { 2, 2, 1 }, 2, 257, INK_BAD_ARGUMENT, "257 classes" },
+        { { 2, 2, 1 }, 2, 4097, INK_BAD_ARGUMENT, "4097 classes" },
         { { 2, 2, 1 }, 0, 3, INK_BAD_ARGUMENT, "0 images" },
         { { 0, 2, 1 }, 2, 3, INK_BAD_ARGUMENT, "0 x 2 x 1" },
         { { SIZE_MAX, 2, 1 }, 2, 3, INK_BAD_ARGUMENT, "images of" },
@@ -550,7 +551,8 @@ static void test_sources(void **state)
 static void test_sha256(void **state)
 {
     (void)state;
-    static const uint8_t pixels[] = { 'a', 'b' }, label = 'c';
+    static const uint8_t pixels[] = { 'a', 'b' };
+    static const uint16_t label = 'c';
     char hex[65];
     struct ink_dataset *data = NULL;
     assert_int_equal(ink_dataset_wrap(&data, "abc", (struct ink_shape){ 1, 2, 1 }, 1, 256, pixels, &label, NULL),

@@ -7,7 +7,13 @@
 #include "base/memory.h"
 #include "data/gzip.h"
 
-enum { MOST_DIMENSIONS = 4, TYPE_BYTE = 0x08, LARGEST_HEADER = 4 + 4 * MOST_DIMENSIONS };
+enum {
+    MOST_DIMENSIONS = 4,
+    TYPE_BYTE = 0x08,
+    TYPE_INT16 = 0x0b,
+    TYPE_INT32 = 0x0c,
+    LARGEST_HEADER = 4 + 4 * MOST_DIMENSIONS
+};
 
 static const struct kind {
     const char *what;
@@ -23,8 +29,16 @@ static const struct {
     const char *name;
 } types[] = { { 0x09, "int8" }, { 0x0b, "int16" }, { 0x0c, "int32" }, { 0x0d, "float32" }, { 0x0e, "float64" } };
 
+/* The bytes of an element, 0 for a type that is not read. */
+static size_t width_of(const struct kind *kind, unsigned type)
+{
+    const bool labels = kind == &kinds[INK__IDX_LABELS];
+    return type == TYPE_BYTE ? 1 : labels && type == TYPE_INT16 ? 2 : labels && type == TYPE_INT32 ? 4 : 0;
+}
+
 /* What a file says of itself. */
 struct header {
+    size_t width;
     unsigned dimensions;
     uint32_t sizes[MOST_DIMENSIONS];
     size_t length; /* bytes of the header */
@@ -62,8 +76,8 @@ static enum ink_status read_header(struct header *header, const unsigned char *b
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: truncated, expected an IDX header", name, available);
     const uint32_t magic = ink__big32(bytes);
     header->dimensions = magic & 0xff;
-    if (magic >> 8 != TYPE_BYTE || header->dimensions < kind->least_dimensions ||
-        header->dimensions > kind->most_dimensions)
+    header->width = width_of(kind, magic >> 8);
+    if (header->width == 0 || header->dimensions < kind->least_dimensions || header->dimensions > kind->most_dimensions)
         return fail_magic(name, kind, magic, err);
     header->length = 4 + 4 * (size_t)header->dimensions;
     if (available < header->length)
@@ -71,7 +85,7 @@ static enum ink_status read_header(struct header *header, const unsigned char *b
                          available, header->length);
 
     bool fits = true;
-    size_t total = 1;
+    size_t total = header->width;
     for (unsigned d = 0; d < header->dimensions; d++) {
         const char *what = d == 0 ? kind->what : dimension_names[d];
         header->sizes[d] = ink__big32(bytes + 4 + 4 * d);
@@ -140,6 +154,7 @@ enum ink_status ink__idx_open(struct ink__idx *idx, const char *path, enum ink__
     if (status != INK_OK)
         goto out;
     idx->count = header.sizes[0];
+    idx->width = header.width;
     idx->shape = (struct ink_shape){ 1, 1, 1 };
     if (kind == INK__IDX_IMAGES)
         idx->shape =
@@ -148,6 +163,11 @@ out:
     if (status != INK_OK)
         ink__idx_close(idx);
     return status;
+}
+
+uint32_t ink__idx_label(const struct ink__idx *labels, size_t i)
+{
+    return (uint32_t)ink__bytes_get(labels->elements + i * labels->width, labels->width, true);
 }
 
 void ink__idx_close(struct ink__idx *idx)

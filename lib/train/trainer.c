@@ -239,7 +239,7 @@ static void gather_batch(struct ink_trainer *t)
         const uint32_t sample = t->chosen[t->order[from + i]];
         t->samples[i] = sample;
         t->images[i] = ink_dataset_pixels(t->data, sample);
-        t->labels[i] = (uint8_t)ink_dataset_label(t->data, sample);
+        t->labels[i] = (uint16_t)ink_dataset_label(t->data, sample);
     }
     t->now = (struct ink__batch){ .count = n,
                                   .image = image_of,

@@ -39,7 +39,7 @@ struct ink_trainer {
     /* One step. */
     struct ink__batch now;
     const uint8_t **images; /* (batch) */
-    uint8_t *labels;        /* (batch) */
+    uint16_t *labels;       /* (batch) */
     uint32_t *samples;      /* (batch) */
     struct ink__update update;
     double *row_squares; /* (row_count) rows of all parameters, for clipping */
