@@ -99,6 +99,7 @@ struct ink_dataset_options {
     size_t synthetic_count;    /* images of "synthetic": 0 means 10,000 for training and 2,000 for testing */
     uint64_t synthetic_seed;
     struct ink_shape size; /* resize every image to this; 0 channels: as many as there are; 0 height: no resizing */
+    struct ink_shape picture_size; /* the same, for folders of pictures alone: what a network sees */
     struct ink_work work;
 };
 
@@ -150,6 +151,20 @@ const char *ink_dataset_note(const struct ink_dataset *data, size_t i);
 /* Writes the SHA-256 of all pixels followed by all labels (a byte each, two with the lower first if there are more than
  * 256 classes) as 64 hexadecimal digits; an empty string when the build has no "sha256". Reads the whole data set. */
 void ink_dataset_sha256(const struct ink_dataset *data, char hex[65]);
+
+/* What a data set can be written as: the i-th name, NULL past the last. */
+const char *ink_dataset_format_name(size_t i);
+
+/* Writes a data set, or both splits of one (`test` may be NULL), in a format that ink_dataset_open reads:
+ *   "idx"   a folder at `path` of files named as MNIST's are
+ *   "npz"   a file of NumPy's with x_train, y_train, x_test, y_test, or with x and y if `test` is NULL
+ *   "png"   a folder of pictures, train/CLASS/00000.png and test/CLASS/00000.png, or CLASS/00000.png
+ * Names of classes that are more than their numbers go with it, as classes.txt or as the array class_names. `compress`
+ * gzips IDX files and deflates arrays. A folder must not be there yet, unless it is empty; it appears when all of it is
+ * written. `work` may be NULL. INK_BAD_ARGUMENT for an unknown format, and where two classes' folders would have one
+ * name; INK_BAD_INPUT if the splits have different shapes. */
+enum ink_status ink_dataset_write(const struct ink_dataset *train, const struct ink_dataset *test, const char *format,
+                                  const char *path, bool compress, const struct ink_work *work, struct ink_error *err);
 
 /* What is published about a known data set, and where: the sources of `inkling fetch`. */
 struct ink_dataset_file {
@@ -245,7 +260,8 @@ const char *ink_net_spec(const struct ink_net *net);
 const char *ink_net_class_name(const struct ink_net *net, size_t c);
 
 /* Metadata: free text by key. Keys used by the library: "format", "spec", "input", "classes", "mean", "deviation",
- * "dataset", "dataset_sha256", "seed", "options", "validation_accuracy". `i`-th pair; false past the last. */
+ * "dataset", "dataset_sha256", "seed", "options", "validation_accuracy", "fit" ("raw": pictures as they are, only
+ * resized, were trained on, so pictures are to be seen with INK_FIT_RAW). `i`-th pair; false past the last. */
 bool ink_net_metadata(const struct ink_net *net, size_t i, const char **key, const char **value);
 /* Sets or replaces a pair. INK_BAD_ARGUMENT for a key that the library owns. */
 enum ink_status ink_net_set_metadata(struct ink_net *net, const char *key, const char *value, struct ink_error *err);
@@ -311,6 +327,14 @@ enum ink_status ink_evaluate(const struct ink_net *net, const struct ink_dataset
                              const struct ink_compute *compute, struct ink_metrics *metrics, struct ink_error *err);
 void ink_metrics_free(struct ink_metrics *metrics);
 
+/* Whether `net` was trained on these very images, by the SHA-256 in its metadata. Reads the whole data set. */
+bool ink_net_trained_on(const struct ink_net *net, const struct ink_dataset *data);
+/* The images that training held out for validation, as a data set of its own: what is left to measure `net` on when it
+ * was trained on `data` and there are no others. They chose the epoch, if training kept the best. INK_BAD_INPUT if it
+ * held out none. */
+enum ink_status ink_dataset_held_out(struct ink_dataset **out, const struct ink_dataset *data,
+                                     const struct ink_net *net, struct ink_error *err);
+
 /* Precision, recall and F1 of class `c`; 0 where the denominator is 0. */
 struct ink_class_metrics {
     size_t count;
@@ -333,22 +357,24 @@ struct ink_progress {
 /* Zero-initialised members mean the default in parentheses; ink_train_options_default() writes them out, taking a
  * preset's own where it has them. */
 struct ink_train_options {
-    size_t epochs;          /* (10) */
-    size_t batch;           /* (100) the last batch of an epoch may be smaller */
-    size_t validation;      /* images held out of the training set, drawn by the seed */
-    bool keep_last;         /* keep the last epoch's weights, not the best by validation accuracy */
-    size_t patience;        /* stop after so many epochs without a better validation accuracy; 0: never */
-    const char *optimizer;  /* ("adam") sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw */
-    const char *schedule;   /* ("constant") constant, step, cosine, one-cycle, linear */
-    double learning_rate;   /* (the optimizer's) the peak of the schedule */
-    double momentum;        /* (0.9) beta1 for adam and adamw */
-    double beta2;           /* (0.999) */
-    double weight_decay;    /* 0; weights only, never biases and norms */
-    double clip;            /* 0: off; else the largest Euclidean norm of the whole gradient */
-    double warmup;          /* epochs of linear warm-up before the schedule */
-    double step_epochs;     /* (10) "step": divide the rate by 10 every so many epochs */
-    double label_smoothing; /* 0 */
-    uint64_t seed;          /* shuffling, validation, dropout, augmentation */
+    size_t epochs;             /* (10) */
+    size_t batch;              /* (100) the last batch of an epoch may be smaller */
+    size_t validation;         /* images held out of the training set, drawn by the seed */
+    bool keep_last;            /* keep the last epoch's weights, not the best by validation accuracy */
+    size_t patience;           /* stop after so many epochs without a better validation accuracy; 0: never */
+    const char *optimizer;     /* ("adam") sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw */
+    const char *schedule;      /* ("constant") constant, step, cosine, one-cycle, linear */
+    double learning_rate;      /* (the optimizer's) the peak of the schedule */
+    double momentum;           /* (0.9) beta1 for adam and adamw */
+    double beta2;              /* (0.999) */
+    double weight_decay;       /* 0; weights only, never biases and norms */
+    double clip;               /* 0: off; else the largest Euclidean norm of the whole gradient */
+    double warmup;             /* epochs of linear warm-up before the schedule */
+    double step_epochs;        /* (10) "step": divide the rate by 10 every so many epochs */
+    double label_smoothing;    /* 0 */
+    const char *class_weights; /* ("none") or "balanced": the loss of an image of class c counts n / (K n_c) times, K
+                                  being the classes that have images, so that all weigh the same */
+    uint64_t seed;             /* shuffling, validation, dropout, augmentation */
     struct ink_compute compute;
     /* Called after every batch, if set, on the thread that called ink_trainer_epoch; return false to stop there. */
     bool (*on_batch)(void *context, const struct ink_progress *progress);
@@ -357,10 +383,12 @@ struct ink_train_options {
 
 void ink_train_options_default(struct ink_train_options *options, const char *preset_or_spec);
 
-/* The optimizers, the schedules and the initialisations, for --help: the i-th name, NULL past the last. */
+/* The optimizers, the schedules, the initialisations, the weights of classes, for --help: the i-th name, NULL past the
+ * last. */
 const char *ink_optimizer_name(size_t i);
 const char *ink_schedule_name(size_t i);
 const char *ink_initialisation_name(size_t i);
+const char *ink_class_weights_name(size_t i);
 
 /* Prepares to train `net` on `train`, both of which must outlive the trainer; the trainer writes the net's weights. All
  * memory of training is taken here. INK_BAD_ARGUMENT names a wrong option; INK_BAD_INPUT, data that do not fit. */

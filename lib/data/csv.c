@@ -83,10 +83,10 @@ static int next_byte(struct text *text)
 
 /* One cell, read. */
 struct cell {
-    char text[CELL]; /* without the blanks and quotes around it */
-    bool is_number;  /* whole, not negative, below 2^31 */
+    bool is_number; /* whole, not negative, below 2^31 */
     uint32_t number;
-    bool is_void; /* no byte at all */
+    char text[CELL]; /* without the blanks and quotes around it */
+    bool is_void;    /* no byte at all */
     bool ends_line, ends_text;
 };
 
@@ -114,10 +114,32 @@ static void trim(char text[CELL])
         text[--length] = '\0';
 }
 
+/* What nearly every cell is: a few digits and the separator, all in the piece at hand. Two thirds of the time that
+ * reading took were spent on looking more closely. */
+static bool read_digits(struct text *text, int separator, struct cell *cell)
+{
+    enum { DIGITS = 4 };
+    const unsigned char *at = text->at;
+    uint32_t number = 0;
+    if (text->end - at <= DIGITS)
+        return false;
+    for (; *at >= '0' && *at <= '9' && at - text->at < DIGITS; at++)
+        number = 10 * number + (uint32_t)(*at - '0');
+    if (at == text->at || *at != separator)
+        return false;
+    text->at = at + 1;
+    cell->number = number;
+    cell->is_number = true;
+    cell->is_void = cell->ends_line = cell->ends_text = false;
+    return true;
+}
+
 static void read_cell(struct text *text, int separator, struct cell *cell)
 {
     size_t length = 0;
     int c;
+    if (read_digits(text, separator, cell))
+        return;
     while ((c = next_byte(text)) != separator && c != '\n' && c != END)
         if (length < CELL - 1)
             cell->text[length++] = (char)c;
@@ -199,7 +221,10 @@ static enum ink_status read_line(struct csv *csv, struct line *line, struct ink_
             line->first = *cell;
         } else if (!cell->ends_line && line->wrong == 0 && (!cell->is_number || cell->number > UINT8_MAX)) {
             line->wrong = line->columns;
-            memcpy(line->found, cell->text, CELL);
+            if (cell->is_number)
+                snprintf(line->found, CELL, "%u", cell->number);
+            else
+                memcpy(line->found, cell->text, CELL);
         }
     } while (!cell->ends_line);
     return INK_OK;

@@ -31,7 +31,7 @@ struct reading {
     struct file *files;        /* (count) all of them */
     size_t count;
     char *first;            /* the path of the first */
-    struct ink_shape asked; /* options->size */
+    struct ink_shape asked; /* in the options */
     struct ink_shape shape; /* of the images */
     size_t image_size;
     uint8_t *pixels; /* (count, H, W, C) */
@@ -127,8 +127,10 @@ static enum ink_status find_folders(struct reading *r, const struct ink__names *
     enum ink_status status = ink__names_of_folder(&folders, r->folder, true, err);
     for (size_t i = 0; status == INK_OK && i < folders.count; i++)
         if (ink__names_find(&r->classes, folders.list[i]) == r->classes.count)
-            status = ink__fail(err, INK_BAD_INPUT, "%s/%s: not the folder of one of the %zu classes", r->folder,
-                               folders.list[i], r->classes.count);
+            status =
+                ink__fail(err, INK_BAD_INPUT,
+                          "%s/%s: not the folder of one of the %zu classes that classes.txt or the training split has",
+                          r->folder, folders.list[i], r->classes.count);
     ink__names_free(&folders);
     return status;
 }
@@ -280,7 +282,7 @@ static enum ink_status read_pictures(struct reading *r, struct ink_dataset *data
 enum ink_status ink__load_pictures(struct ink_dataset *data, const char *path, enum ink_split split,
                                    const struct ink_dataset_options *options, struct ink_error *err)
 {
-    struct reading r = { .asked = options->size };
+    struct reading r = { .asked = options->size.height > 0 ? options->size : options->picture_size };
     data->pictures = true;
     enum ink_status status = find_classes(&r, data, path, split, err);
     if (status == INK_OK)

@@ -22,6 +22,7 @@ struct ink_trainer {
     /* Which images: `chosen` (count) is the training set without the validation images, which follow it in the same
      * array; `order` (count) is this epoch's permutation of it. */
     uint32_t *chosen, *order;
+    float *class_weights; /* (classes); NULL: 1 */
     size_t count, validation_count;
     size_t batches; /* of an epoch */
 
