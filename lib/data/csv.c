@@ -227,7 +227,9 @@ static enum ink_status read_line(struct csv *csv, struct line *line, struct ink_
                 memcpy(line->found, cell->text, CELL);
         }
     } while (!cell->ends_line);
-    return INK_OK;
+    if (csv->text.err.code != INK_OK && err != NULL)
+        *err = csv->text.err;
+    return csv->text.err.code;
 }
 
 /* Checks a line of numbers and adds its ends. */
@@ -284,11 +286,6 @@ static enum ink_status read_lines(struct csv *csv, struct ink_error *err)
             status = (csv->line == 1 ? add_first_line : add_line)(csv, &line, err);
         if (status != INK_OK)
             return status;
-    }
-    if (csv->text.err.code != INK_OK) {
-        if (err != NULL)
-            *err = csv->text.err;
-        return csv->text.err.code;
     }
     if (csv->count == 0)
         return ink__fail(err, INK_BAD_INPUT, "%s: line %zu: no images, expected a line for each", csv->text.path,

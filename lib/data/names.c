@@ -91,7 +91,8 @@ static bool is_folder(const char *parent, const struct dirent *entry)
     return folder;
 }
 
-enum ink_status ink__names_of_folder(struct ink__names *names, const char *folder, bool folders, struct ink_error *err)
+enum ink_status ink__names_of_folder(struct ink__names *names, const char *folder, bool folders_only,
+                                     struct ink_error *err)
 {
     enum ink_status status = INK_OK;
     DIR *const stream = opendir(folder);
@@ -103,7 +104,7 @@ enum ink_status ink__names_of_folder(struct ink__names *names, const char *folde
         const struct dirent *const entry = readdir(stream);
         if (entry == NULL)
             break;
-        if (entry->d_name[0] == '.' || is_folder(folder, entry) != folders)
+        if (entry->d_name[0] == '.' || (folders_only && !is_folder(folder, entry)))
             continue;
         if (!ink__names_add(names, entry->d_name)) {
             status = ink__fail_memory(err);

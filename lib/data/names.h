@@ -18,9 +18,9 @@ size_t ink__names_find(const struct ink__names *names, const char *text);
 void ink__names_sort(struct ink__names *names);
 void ink__names_free(struct ink__names *names);
 
-/* The names of `folder` without those that begin with a dot: its folders, or else all but its folders. Sorted as above.
- */
-enum ink_status ink__names_of_folder(struct ink__names *names, const char *folder, bool folders, struct ink_error *err);
+/* The names in `folder` that do not begin with a dot, all of them or the folders' alone. Sorted as above. */
+enum ink_status ink__names_of_folder(struct ink__names *names, const char *folder, bool folders_only,
+                                     struct ink_error *err);
 
 /* The classes' names and their order, where a folder has them in the file "classes.txt", one a line; none where it has
  * no such file. INK_BAD_INPUT names the line of a name that ink__check_class_name refuses, or that is there twice. */

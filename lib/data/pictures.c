@@ -119,10 +119,15 @@ static enum ink_status find_folders(struct reading *r, const struct ink__names *
     struct ink__names folders;
     for (size_t c = 0; c < class_names->count; c++) {
         char *const folder = ink__class_folder(class_names->list[c]);
-        const bool added = folder != NULL && ink__names_add(&r->classes, folder);
+        const bool twice = folder != NULL && ink__names_find(&r->classes, folder) < c;
+        const enum ink_status status =
+            twice ? ink__fail(err, INK_BAD_INPUT, "%s: the folders of two classes would be called '%s'", r->folder,
+                              folder)
+            : folder != NULL && ink__names_add(&r->classes, folder) ? INK_OK
+                                                                    : ink__fail_memory(err);
         free(folder);
-        if (!added)
-            return ink__fail_memory(err);
+        if (status != INK_OK)
+            return status;
     }
     enum ink_status status = ink__names_of_folder(&folders, r->folder, true, err);
     for (size_t i = 0; status == INK_OK && i < folders.count; i++)

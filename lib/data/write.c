@@ -259,7 +259,7 @@ static enum ink_status make_class_folders(struct pictures *p, const struct writi
             status = ink__fail_memory(err);
         else if (ink__names_find(&p->folders, path) < c)
             status =
-                ink__fail(err, INK_BAD_ARGUMENT, "%s: the folders of two classes would both be '%s'", w->path, name);
+                ink__fail(err, INK_BAD_ARGUMENT, "%s: the folders of two classes would be called '%s'", w->path, name);
         else if (!ink__names_add(&p->folders, path))
             status = ink__fail_memory(err);
         else if (used[c])
