@@ -277,6 +277,16 @@ static bool reads(const char *path)
     return status == INK_OK;
 }
 
+/* The place of the n-th signature in an archive. */
+static unsigned char *find(unsigned char *bytes, size_t size, const char *signature, size_t n)
+{
+    for (size_t at = 0; at + 4 <= size; at++)
+        if (memcmp(bytes + at, signature, 4) == 0 && n-- == 0)
+            return bytes + at;
+    fail_msg("no signature");
+    return NULL;
+}
+
 /* Every truncation is refused; and every change of a byte is, unless it changes nothing that is read. */
 static void test_damage(void **state)
 {
@@ -295,21 +305,21 @@ static void test_damage(void **state)
             accepted += reads(scratch_write("b.npz", bytes, size));
             bytes[at] ^= 0x81;
         }
+        for (size_t n = 0; n < SOME; n++) { /* of an entry's content every byte counts, through the CRC */
+            const unsigned char *const header = find(bytes, size, "PK\3\4", n);
+            const unsigned char *const end =
+                n + 1 < SOME ? find(bytes, size, "PK\3\4", n + 1) : find(bytes, size, "PK\1\2", 0);
+            for (unsigned char *at = bytes + (header - bytes) + 30 + header[26]; at < end; at++) {
+                *at ^= 1;
+                assert_false(reads(scratch_write("b.npz", bytes, size)));
+                *at ^= 1;
+            }
+        }
         /* What is not read: of a local header all but its signature and the lengths of name and extra field, with the
          * name; in the directory versions, time, attributes, the first letters of names. */
         assert_in_range(accepted, SOME * 20, SOME * 80);
         assert_true(reads(scratch_write("b.npz", bytes, size)));
     }
-}
-
-/* The place of the n-th signature in an archive. */
-static unsigned char *find(unsigned char *bytes, size_t size, const char *signature, size_t n)
-{
-    for (size_t at = 0; at + 4 <= size; at++)
-        if (memcmp(bytes + at, signature, 4) == 0 && n-- == 0)
-            return bytes + at;
-    fail_msg("no signature");
-    return NULL;
 }
 
 /* One field of the directory or the end is changed. */
