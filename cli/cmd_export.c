@@ -13,7 +13,7 @@ struct export_arguments {
 
 typedef enum ink_status export_fn(const struct ink_net *net, const struct export_arguments *arguments,
                                   struct ink_error *err);
-static export_fn export_c;
+static export_fn export_c, export_onnx;
 
 /* The formats, and how their files' names end: where no format is named, the first that ends so. */
 static const struct format {
@@ -21,6 +21,7 @@ static const struct format {
     export_fn *write;
 } formats[] = {
     { "c", ".c", export_c },
+    { "onnx", ".onnx", export_onnx },
 };
 #define FORMATS (sizeof formats / sizeof formats[0])
 
@@ -86,6 +87,15 @@ static enum ink_status export_c(const struct ink_net *net, const struct export_a
 out:
     free(header);
     free(name);
+    return status;
+}
+
+static enum ink_status export_onnx(const struct ink_net *net, const struct export_arguments *arguments,
+                                   struct ink_error *err)
+{
+    const enum ink_status status = ink_export_onnx(net, arguments->output, err);
+    if (status == INK_OK)
+        printf("saved %s (%zu parameters)\n", arguments->output, ink_net_parameters(net));
     return status;
 }
 

@@ -271,6 +271,11 @@ void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, s
 enum ink_status ink_export_c(const struct ink_net *net, const char *name, const char *path_c, const char *path_h,
                              struct ink_error *err);
 
+/* Writes the network as ONNX (IR 7, opset 13). Input `image` is (N, C, H, W), float intensities in [0, 1]; output
+ * `probabilities` is (N, classes); N is open. The texts of ink_net_metadata, the line and the class names are the
+ * file's metadata. INK_FAILED in a build without "onnx". */
+enum ink_status ink_export_onnx(const struct ink_net *net, const char *path, struct ink_error *err);
+
 /* ---- Evaluation -------------------------------------------------------------------------------------------------- */
 
 struct ink_metrics {

@@ -39,16 +39,12 @@ struct tensor {
     void *copy;        /* owned; NULL where the data are used in place */
 };
 
-struct text_pair {
-    const char *key, *value;
-};
-
 struct ink__safetensors {
     struct ink__file file;
     json_t *header; /* owns all names and texts below */
     struct tensor *tensors;
     size_t tensor_count;
-    struct text_pair *pairs;
+    struct ink__text *pairs;
     size_t pair_count;
 };
 
@@ -220,7 +216,7 @@ static enum ink_status read_metadata(struct ink__safetensors *file, json_t *meta
     {
         if (!json_is_string(value))
             return ink__fail(at.err, INK_BAD_INPUT, "%s: metadata '%.40s' is no text, expected \"...\"", at.path, key);
-        file->pairs[file->pair_count++] = (struct text_pair){ key, json_string_value(value) };
+        file->pairs[file->pair_count++] = (struct ink__text){ key, json_string_value(value) };
     }
     return INK_OK;
 }
@@ -343,19 +339,13 @@ const struct ink__entry *ink__safetensors_find(const struct ink__safetensors *fi
     return NULL;
 }
 
-const char *ink__safetensors_metadata(const struct ink__safetensors *file, const char *key)
+struct ink__texts ink__safetensors_texts(const struct ink__safetensors *file)
 {
-    for (size_t i = 0; i < file->pair_count; i++)
-        if (strcmp(file->pairs[i].key, key) == 0)
-            return file->pairs[i].value;
-    return NULL;
+    return (struct ink__texts){ file->pairs, file->pair_count };
 }
 
-bool ink__safetensors_pair(const struct ink__safetensors *file, size_t i, const char **key, const char **value)
+const char *ink__safetensors_metadata(const struct ink__safetensors *file, const char *key)
 {
-    if (i >= file->pair_count)
-        return false;
-    *key = file->pairs[i].key;
-    *value = file->pairs[i].value;
-    return true;
+    const struct ink__texts texts = ink__safetensors_texts(file);
+    return ink__texts_find(&texts, key);
 }
