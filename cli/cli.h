@@ -73,8 +73,8 @@ struct command {
     int (*run)(const struct cli_call *call, struct ink_error *err);
 };
 
-extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_export, cmd_verify, cmd_notebook, cmd_fetch,
-    cmd_bench, cmd_selftest;
+extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_export, cmd_import, cmd_verify,
+    cmd_notebook, cmd_fetch, cmd_bench, cmd_selftest;
 
 /* ---- What commands share ----------------------------------------------------------------------------------------- */
 

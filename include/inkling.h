@@ -276,6 +276,24 @@ enum ink_status ink_export_c(const struct ink_net *net, const char *name, const 
  * file's metadata. INK_FAILED in a build without "onnx". */
 enum ink_status ink_export_onnx(const struct ink_net *net, const char *path, struct ink_error *err);
 
+/* ---- Import ------------------------------------------------------------------------------------------------------ */
+
+/* Zero-initialised is the default. */
+struct ink_import_options {
+    struct ink_shape input; /* of an image, where the file does not say it; zero: as the file says */
+    const char *spec;       /* the network's line, for a file of weights alone; NULL: as the file says */
+    /* What the network was trained to see is (x - mean) / deviation, by channel, of intensities x in [0, 1], and the
+     * file leaves that to the caller. deviation 0: 1. */
+    float mean[4], deviation[4];
+};
+
+/* Reads a network that was trained elsewhere: an ONNX graph of layers in a row (Gemm, MatMul and Add, Conv,
+ * BatchNormalization, pools, activations, Dropout, reshapes) with residual additions, as PyTorch's and Keras's
+ * exporters write it. A last Softmax may be missing. INK_BAD_INPUT names the node that is not supported; INK_FAILED in
+ * a build without "onnx". `options` may be NULL. */
+enum ink_status ink_net_import(struct ink_net **out, const char *path, const struct ink_import_options *options,
+                               struct ink_error *err);
+
 /* ---- Evaluation -------------------------------------------------------------------------------------------------- */
 
 struct ink_metrics {

@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "format/import.h"
 #include "format/safetensors.h"
 #include "format/texts.h"
 #include "nn/net.h"
@@ -127,19 +128,28 @@ static bool is_variance(const struct ink_net *net, const struct ink__parameter *
     return layer->kind == INK__NORM && p == &net->parameters[layer->parameter + INK__VARIANCE];
 }
 
+enum ink_status ink__net_check(const struct ink_net *net, const char *path, struct ink_error *err)
+{
+    for (size_t i = 0; i < net->parameter_count; i++) {
+        const struct ink__parameter *const p = &net->parameters[i];
+        const bool variance = is_variance(net, p);
+        for (size_t k = 0; k < p->rows * p->columns; k++) {
+            const float value = net->weights[p->offset + k / p->columns * p->ld + k % p->columns];
+            if (!isfinite(value) || (variance && value < 0.0f))
+                return ink__fail(err, INK_BAD_INPUT, "%s: tensor '%s': element %zu is %g, expected a %s", path, p->name,
+                                 k, (double)value, variance ? "variance from 0" : "finite number");
+        }
+    }
+    return INK_OK;
+}
+
 static enum ink_status read_weights(const struct loading *l)
 {
     for (size_t i = 0; i < l->net->parameter_count; i++) {
-        const struct ink__parameter *p = &l->net->parameters[i];
-        const float *values = ink__safetensors_find(l->file, p->name)->data;
-        const bool variance = is_variance(l->net, p);
-        for (size_t k = 0; k < p->rows * p->columns; k++)
-            if (!isfinite(values[k]) || (variance && values[k] < 0.0f))
-                return ink__fail(l->err, INK_BAD_INPUT, "%s: tensor '%s': element %zu is %g, expected a %s", l->path,
-                                 p->name, k, (double)values[k], variance ? "variance from 0" : "finite number");
-        ink__parameter_write(p, values, l->net->weights);
+        const struct ink__parameter *const p = &l->net->parameters[i];
+        ink__parameter_write(p, ink__safetensors_find(l->file, p->name)->data, l->net->weights);
     }
-    return INK_OK;
+    return ink__net_check(l->net, l->path, l->err);
 }
 
 enum ink_status ink_net_load(struct ink_net **out, const char *path, struct ink_error *err)

@@ -30,8 +30,9 @@ struct exporter {
     struct ink__onnx_graph graph;
     size_t layer; /* being written */
     struct flow flow;
-    struct flow *kept;       /* (layer_count) what flowed where a group begins */
-    bool has_axes, has_gelu; /* the constants are there that several nodes share */
+    struct flow *kept; /* (layer_count) what flowed where a group begins */
+    int64_t axes[2];   /* H and W: a constant that several nodes share; 0 until one needs it */
+    bool has_gelu;     /* the same for those of gelu */
 };
 
 /* Adds a node that reads what flows and gives what flows from now on. */
@@ -63,12 +64,13 @@ static void flatten(struct exporter *e)
 static void unflatten(struct exporter *e)
 {
     static const char axes[] = "axes";
-    static int64_t last_two[] = { 2, 3 };
     if (!e->flow.flat)
         return;
-    if (!e->has_axes)
-        ink__onnx_integers(&e->graph, axes, last_two, 2);
-    e->has_axes = true;
+    if (e->axes[0] == 0) {
+        e->axes[0] = 2;
+        e->axes[1] = 3;
+        ink__onnx_integers(&e->graph, axes, e->axes, 2);
+    }
     ink__onnx_input(add_step(e, "Unsqueeze", "image"), axes);
     e->flow.flat = false;
 }

@@ -149,8 +149,8 @@ static enum ink_status write_model(const struct Ink__Onnx__Model *model, const c
     struct sink sink = { .base = { append }, .writer = &writer };
     const size_t size = protobuf_c_message_get_packed_size(&model->base);
     if (size > INK__ONNX_MOST_BYTES)
-        return ink__fail(err, INK_BAD_INPUT, "%s: the network takes %zu bytes, an ONNX file at most %zu",
-                         path, size, INK__ONNX_MOST_BYTES);
+        return ink__fail(err, INK_BAD_INPUT, "%s: the network takes %zu bytes, an ONNX file at most %zu", path, size,
+                         INK__ONNX_MOST_BYTES);
     const enum ink_status status = ink__writer_open(&writer, path, err);
     if (status != INK_OK)
         return status;
