@@ -15,8 +15,10 @@ struct verify_arguments {
 /* An export that runs. Which members count depends on its kind. */
 struct running {
     const struct kind *kind;
-    struct compiled program;
     size_t inputs, classes;
+    struct compiled program;
+    struct ink_net *net;
+    struct ink_session *session;
 };
 
 /* The kinds, told apart by how the name ends. */
@@ -46,10 +48,45 @@ static enum ink_status predict_c(const struct running *export, const float *imag
     return compiled_predict(&export->program, image, probabilities, err);
 }
 
+/* What 'inkling import' makes of it. */
+static enum ink_status start_import(struct running *export, const char *path, const struct ink_net *net,
+                                    struct ink_error *err)
+{
+    const struct ink_import_options options = { .input = ink_net_input(net), .spec = ink_net_spec(net) };
+    struct ink_compute compute;
+    enum ink_status status = ink_net_import(&export->net, path, &options, err);
+    if (status == INK_OK)
+        status = cli_compute(&compute, 1, err);
+    if (status == INK_OK)
+        status = ink_session_new(&export->session, export->net, 1, &compute, err);
+    if (status != INK_OK)
+        return status;
+    const struct ink_shape in = ink_net_input(export->net);
+    export->inputs = in.height * in.width * in.channels;
+    export->classes = ink_net_classes(export->net);
+    return INK_OK;
+}
+
+static enum ink_status predict_import(const struct running *export, const float *image, float *probabilities,
+                                      struct ink_error *err)
+{
+    (void)err;
+    ink_session_run(export->session, image, 1, probabilities);
+    return INK_OK;
+}
+
 static const struct kind kinds[] = {
     { ".c", 1e-6, start_c, predict_c },
+    { ".onnx", 1e-6, start_import, predict_import },
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
+
+static void stop(struct running *export)
+{
+    compiled_stop(&export->program);
+    ink_session_free(export->session);
+    ink_net_free(export->net);
+}
 
 static enum ink_status start(struct running *export, const char *path, const struct ink_net *net, struct ink_error *err)
 {
@@ -203,7 +240,7 @@ static int run(const struct cli_call *call, struct ink_error *err)
         status = CLI_BELOW_THRESHOLD;
     }
 out:
-    compiled_stop(&export.program);
+    stop(&export);
     ink_dataset_free(data);
     ink_net_free(net);
     return status;
@@ -214,10 +251,11 @@ const struct command cmd_verify = {
     .operands = "MODEL EXPORT [DATA]",
     .least_operands = 2,
     .most_operands = 3,
-    .summary = "prove that an exported C file gives what its model gives",
-    .about = "Compiles EXPORT, a C file that 'inkling export' wrote, with $CC or cc, runs it and MODEL on the test "
-             "images of DATA (by default the data that MODEL was trained on), and tells the largest difference of a "
-             "probability and how often the answers are the same. Exits with 4 if the difference is above 1e-6.",
+    .summary = "prove that an exported file gives what its model gives",
+    .about = "Runs EXPORT, a file that 'inkling export' wrote, and MODEL on the test images of DATA (by default the "
+             "data that MODEL was trained on), and tells the largest difference of a probability and how often the "
+             "answers are the same. A C file is compiled with $CC or cc; other files are read back as 'inkling import' "
+             "reads them. Exits with 4 if the difference is above 1e-6.",
     .options =
         (const struct cli_option[]){
             CLI_OPTION_JSON(struct verify_arguments, json),

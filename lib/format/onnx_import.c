@@ -101,8 +101,8 @@ static enum ink_status walk_node(struct ink__importer *im, const struct Ink__Onn
     ink__node_fn *const import = ink__import_operator(node->op_type);
     const bool reads_first = node->n_input > 0 && strcmp(node->input[0], flows) == 0;
     const bool reads = reads_first || (import == NULL && node->n_input == 2 && strcmp(node->input[1], flows) == 0);
-    if (strcmp(node->op_type, "Identity") == 0 && !reads)
-        return INK_OK; /* of a constant */
+    if (!reads && (strcmp(node->op_type, "Identity") == 0 || strcmp(node->op_type, "Transpose") == 0))
+        return INK_OK; /* of a constant: who reads it finds that */
     if (!reads)
         return ink__onnx_wrong(&im->file, node,
                                "reads '%.100s', expected '%.100s': only networks in a row with residual additions are "

@@ -58,7 +58,7 @@ static enum ink_status add_dense(struct ink__importer *im, const struct Ink__Onn
     if (step == NULL)
         return INK_BAD_INPUT;
     step->weight = *weight;
-    step->transposed = transposed;
+    step->transposed = transposed != weight->transposed;
     step->in = im->flow;
     step->alpha = step->beta = 1.0f;
     set_vector(&im->flow, units);
@@ -127,12 +127,29 @@ static enum ink_status read_window(const struct ink__importer *im, const struct 
         wrong = "pads";
     if (wrong != NULL)
         return ink__onnx_wrong(&im->file, node, "%s: expected two numbers (pads: four) from 1 to %d", wrong, MOST_SIDE);
-    if (w->strides[0] != w->strides[1])
-        return ink__onnx_wrong(&im->file, node, "strides of %lld and %lld, expected equal ones",
-                               (long long)w->strides[0], (long long)w->strides[1]);
     if (ink__onnx_attribute_is(node, "auto_pad", "SAME_UPPER") ||
         ink__onnx_attribute_is(node, "auto_pad", "SAME_LOWER"))
         pad_same(w, &im->flow.shape, ink__onnx_attribute_is(node, "auto_pad", "SAME_UPPER"));
+    return INK_OK;
+}
+
+/* The shape of what a window that leaves `free` rows and columns over makes of `channels` channels. Ours has one stride;
+ * where it stands in one place alone, the node's does not count. */
+static enum ink_status move_window(struct ink__importer *im, const struct Ink__Onnx__Node *node, struct window *w,
+                                   const int64_t free[2], size_t channels)
+{
+    if (free[0] < 0 || free[1] < 0)
+        return ink__onnx_wrong(&im->file, node, "the window does not fit into %zu x %zu", im->flow.shape.height,
+                               im->flow.shape.width);
+    for (size_t i = 0; i < 2; i++)
+        if (free[i] < w->strides[i])
+            w->strides[i] = free[1 - i] < w->strides[1 - i] ? 1 : w->strides[1 - i];
+    if (w->strides[0] != w->strides[1])
+        return ink__onnx_wrong(&im->file, node, "strides of %lld and %lld, expected equal ones",
+                               (long long)w->strides[0], (long long)w->strides[1]);
+    im->flow.shape.height = (size_t)(free[0] / w->strides[0]) + 1;
+    im->flow.shape.width = (size_t)(free[1] / w->strides[1]) + 1;
+    im->flow.shape.channels = channels;
     return INK_OK;
 }
 
@@ -171,6 +188,9 @@ static enum ink_status import_conv(struct ink__importer *im, const struct Ink__O
         return ink__onnx_wrong(&im->file, node,
                                "pads and dilations need a window of %lld x %lld with a padding of %lld",
                                (long long)sides[0], (long long)sides[1], (long long)pad);
+    const int64_t free[2] = { (int64_t)in.height + 2 * pad - sides[0], (int64_t)in.width + 2 * pad - sides[1] };
+    if ((status = move_window(im, node, &w, free, weight.dims[0])) != INK_OK)
+        return status;
     char stride[32] = "", padding[32] = "";
     if (w.strides[0] > 1)
         snprintf(stride, sizeof stride, " stride %lld", (long long)w.strides[0]);
@@ -188,10 +208,6 @@ static enum ink_status import_conv(struct ink__importer *im, const struct Ink__O
     step->row_step = (size_t)w.dilations[0];
     step->column_step = (size_t)w.dilations[1];
     step->alpha = step->beta = 1.0f;
-    const int64_t height = (int64_t)in.height + 2 * pad - sides[0], width = (int64_t)in.width + 2 * pad - sides[1];
-    if (height < 0 || width < 0)
-        return ink__onnx_wrong(&im->file, node, "the window does not fit into %zu x %zu", in.height, in.width);
-    set_image(&im->flow, (size_t)(height / w.strides[0]) + 1, (size_t)(width / w.strides[0]) + 1, weight.dims[0]);
     if (bias.count > 0 && (bias.rank != 1 || bias.count != weight.dims[0]))
         return wrong_shape(im, node, "bias", &bias, 1, weight.dims[0]);
     step->bias = bias;
@@ -200,48 +216,6 @@ static enum ink_status import_conv(struct ink__importer *im, const struct Ink__O
 }
 
 /* ---- Pools ------------------------------------------------------------------------------------------------------- */
-
-static enum ink_status add_pool(struct ink__importer *im, const struct Ink__Onnx__Node *node, enum ink__kind kind,
-                                const char *word)
-{
-    struct window w = { .kernel = { 0, 0 } };
-    const struct ink_shape in = im->flow.shape;
-    const enum ink_status status = read_window(im, node, &w);
-    if (status != INK_OK)
-        return status;
-    if (!is_image(im))
-        return wrong_image(im, node);
-    for (size_t i = 0; i < 4; i++)
-        if (w.pads[i] != 0)
-            return ink__onnx_wrong(&im->file, node, "a padding of %lld, expected none", (long long)w.pads[i]);
-    if (w.dilations[0] != 1 || w.dilations[1] != 1)
-        return ink__onnx_wrong(&im->file, node, "dilations, expected none");
-    const int64_t height = (int64_t)in.height - w.kernel[0], width = (int64_t)in.width - w.kernel[1];
-    if (height < 0 || width < 0)
-        return ink__onnx_wrong(&im->file, node, "the window does not fit into %zu x %zu", in.height, in.width);
-    if (ink__onnx_attribute_number(node, "ceil_mode", 0) != 0 &&
-        (height % w.strides[0] != 0 || width % w.strides[0] != 0))
-        return ink__onnx_wrong(&im->file, node, "ceil_mode reaches beyond the image, expected 0");
-    char window[48], stride[32] = "";
-    snprintf(window, sizeof window, w.kernel[0] == w.kernel[1] ? "%lld" : "%lldx%lld", (long long)w.kernel[0],
-             (long long)w.kernel[1]);
-    if (w.strides[0] != w.kernel[0])
-        snprintf(stride, sizeof stride, " stride %lld", (long long)w.strides[0]);
-    if (ink__import_step(im, node, kind, "%s %s%s", word, window, stride) == NULL)
-        return INK_BAD_INPUT;
-    set_image(&im->flow, (size_t)(height / w.strides[0]) + 1, (size_t)(width / w.strides[0]) + 1, in.channels);
-    return INK_OK;
-}
-
-static enum ink_status import_max_pool(struct ink__importer *im, const struct Ink__Onnx__Node *node)
-{
-    return add_pool(im, node, INK__MAX_POOL, "pool");
-}
-
-static enum ink_status import_mean_pool(struct ink__importer *im, const struct Ink__Onnx__Node *node)
-{
-    return add_pool(im, node, INK__MEAN_POOL, "avgpool");
-}
 
 static enum ink_status add_global(struct ink__importer *im, const struct Ink__Onnx__Node *node, bool max)
 {
@@ -252,6 +226,48 @@ static enum ink_status add_global(struct ink__importer *im, const struct Ink__On
         return INK_BAD_INPUT;
     set_image(&im->flow, 1, 1, im->flow.shape.channels);
     return INK_OK;
+}
+
+static enum ink_status add_pool(struct ink__importer *im, const struct Ink__Onnx__Node *node, bool max)
+{
+    struct window w = { .kernel = { 0, 0 } };
+    const struct ink_shape in = im->flow.shape;
+    enum ink_status status = read_window(im, node, &w);
+    if (status != INK_OK)
+        return status;
+    if (!is_image(im))
+        return wrong_image(im, node);
+    for (size_t i = 0; i < 4; i++)
+        if (w.pads[i] != 0)
+            return ink__onnx_wrong(&im->file, node, "a padding of %lld, expected none", (long long)w.pads[i]);
+    if (w.dilations[0] != 1 || w.dilations[1] != 1)
+        return ink__onnx_wrong(&im->file, node, "dilations, expected none");
+    const int64_t free[2] = { (int64_t)in.height - w.kernel[0], (int64_t)in.width - w.kernel[1] };
+    if (free[0] == 0 && free[1] == 0)
+        return add_global(im, node, max);
+    if (ink__onnx_attribute_number(node, "ceil_mode", 0) != 0 &&
+        (free[0] % w.strides[0] != 0 || free[1] % w.strides[1] != 0))
+        return ink__onnx_wrong(&im->file, node, "ceil_mode reaches beyond the image, expected 0");
+    if ((status = move_window(im, node, &w, free, in.channels)) != INK_OK)
+        return status;
+    char window[48], stride[32] = "";
+    snprintf(window, sizeof window, w.kernel[0] == w.kernel[1] ? "%lld" : "%lldx%lld", (long long)w.kernel[0],
+             (long long)w.kernel[1]);
+    if (w.strides[0] != w.kernel[0])
+        snprintf(stride, sizeof stride, " stride %lld", (long long)w.strides[0]);
+    const struct ink__step *const step = ink__import_step(im, node, max ? INK__MAX_POOL : INK__MEAN_POOL, "%s %s%s",
+                                                          max ? "pool" : "avgpool", window, stride);
+    return step != NULL ? INK_OK : INK_BAD_INPUT;
+}
+
+static enum ink_status import_max_pool(struct ink__importer *im, const struct Ink__Onnx__Node *node)
+{
+    return add_pool(im, node, true);
+}
+
+static enum ink_status import_mean_pool(struct ink__importer *im, const struct Ink__Onnx__Node *node)
+{
+    return add_pool(im, node, false);
 }
 
 static enum ink_status import_global(struct ink__importer *im, const struct Ink__Onnx__Node *node)
@@ -338,6 +354,8 @@ static enum ink_status import_dropout(struct ink__importer *im, const struct Ink
     const enum ink_status status = ink__import_constant(im, node, 1, INK__ONNX_FLOAT, &given);
     if (status != INK_OK)
         return status;
+    if (node->n_input > 2 && node->input[2][0] != '\0')
+        return ink__onnx_wrong(&im->file, node, "may be in training mode; export the model for inference");
     const float rate = given.count > 0 ? ink__onnx_float_at(&given, 0) : ink__onnx_attribute_float(node, "ratio", 0.5f);
     if (!fraction(text, rate))
         return ink__onnx_wrong(&im->file, node, "ratio is %g, expected 0 to below 1", (double)rate);
@@ -390,6 +408,18 @@ static enum ink_status import_softmax(struct ink__importer *im, const struct Ink
     return INK_OK;
 }
 
+/* A Pad of nothing, which PyTorch writes before an average pool. */
+static enum ink_status import_pad(struct ink__importer *im, const struct Ink__Onnx__Node *node)
+{
+    struct ink__onnx_constant pads;
+    int64_t old[8] = { 0 };
+    const enum ink_status status = ink__import_constant(im, node, 1, INK__ONNX_INT64, &pads);
+    bool nothing = ink__onnx_attribute_numbers(node, "pads", 8, old, 0, 0);
+    for (size_t i = 0; status == INK_OK && i < pads.count; i++)
+        nothing &= ink__onnx_integer_at(&pads, i) == 0;
+    return status != INK_OK || nothing ? status : ink__onnx_wrong(&im->file, node, "pads, expected a padding of 0");
+}
+
 /* The same value by another name: an Identity, or a Cast to float. */
 static enum ink_status import_same(struct ink__importer *im, const struct Ink__Onnx__Node *node)
 {
@@ -427,6 +457,7 @@ static const struct {
     { "Squeeze", ink__import_squeeze },
     { "Unsqueeze", ink__import_unsqueeze },
     { "Transpose", ink__import_transpose },
+    { "Pad", import_pad },
     { "Identity", import_same },
     { "Cast", import_same },
 };

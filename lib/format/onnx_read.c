@@ -21,8 +21,8 @@ enum ink_status ink__onnx_wrong(const struct ink__onnx_file *file, const struct 
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    return ink__fail(file->err, INK_BAD_INPUT, "%s: node '%.100s' (%.40s): %s", file->path, node->name, node->op_type,
-                     what);
+    const char *const name = node->name[0] == '\0' && node->n_output > 0 ? node->output[0] : node->name;
+    return ink__fail(file->err, INK_BAD_INPUT, "%s: node '%.100s' (%.40s): %s", file->path, name, node->op_type, what);
 }
 
 /* ---- The file ---------------------------------------------------------------------------------------------------- */
@@ -258,25 +258,44 @@ static const struct Ink__Onnx__Node *find_maker(const struct ink__onnx_file *fil
     return NULL;
 }
 
+static void transpose(struct ink__onnx_constant *c)
+{
+    const size_t rows = c->dims[0];
+    c->dims[0] = c->dims[1];
+    c->dims[1] = rows;
+    c->transposed = true;
+}
+
 enum ink_status ink__onnx_find(const struct ink__onnx_file *file, const char *name, bool *found,
                                struct ink__onnx_constant *constant)
 {
-    *found = true;
-    for (size_t aliases = 0; aliases < MOST_ALIASES; aliases++) {
-        for (size_t i = 0; i < file->graph->n_initializer; i++)
-            if (strcmp(file->graph->initializer[i]->name, name) == 0)
-                return describe_tensor(file, name, file->graph->initializer[i], constant);
-        const struct Ink__Onnx__Node *const maker = find_maker(file, name);
+    bool transposed = false;
+    enum ink_status status = INK_OK;
+    *found = false;
+    for (size_t aliases = 0; aliases < MOST_ALIASES && !*found; aliases++) {
+        for (size_t i = 0; i < file->graph->n_initializer && !*found; i++) {
+            *found = strcmp(file->graph->initializer[i]->name, name) == 0;
+            if (*found)
+                status = describe_tensor(file, name, file->graph->initializer[i], constant);
+        }
+        const struct Ink__Onnx__Node *const maker = *found ? NULL : find_maker(file, name);
         if (maker == NULL)
             break;
-        if (strcmp(maker->op_type, "Constant") == 0)
-            return describe_node(file, maker, constant);
-        if (strcmp(maker->op_type, "Identity") != 0 || maker->n_input != 1)
+        int64_t perm[2] = { 0, 0 };
+        *found = strcmp(maker->op_type, "Constant") == 0;
+        if (*found)
+            status = describe_node(file, maker, constant);
+        else if (strcmp(maker->op_type, "Transpose") == 0 && !transposed &&
+                 ink__onnx_attribute_numbers(maker, "perm", 2, perm, 0, 1) && perm[0] == 1 && perm[1] == 0)
+            transposed = true;
+        else if (strcmp(maker->op_type, "Identity") != 0)
             break;
-        name = maker->input[0];
+        if (maker->n_input > 0)
+            name = maker->input[0];
     }
-    *found = false;
-    return INK_OK;
+    if (status == INK_OK && *found && transposed && constant->rank == 2)
+        transpose(constant);
+    return status;
 }
 
 float ink__onnx_float_at(const struct ink__onnx_constant *constant, size_t i)

@@ -41,9 +41,11 @@ bool ink__onnx_attribute_numbers(const struct Ink__Onnx__Node *node, const char 
 
 /* ---- Constants --------------------------------------------------------------------------------------------------- */
 
-/* A constant of the graph: an initializer, or what a Constant node holds. Its data belong to the file. */
+/* A constant of the graph: an initializer, or what a Constant node holds, or the Transpose of such a matrix. Its data
+ * belong to the file. */
 struct ink__onnx_constant {
     size_t dims[INK__ONNX_MOST_RANK], rank, count;
+    bool transposed; /* a matrix of `dims` whose elements lie column by column */
     enum ink__onnx_element type;
     const unsigned char *raw; /* little-endian; NULL: one of the two below */
     const float *floats;
