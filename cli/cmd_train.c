@@ -21,7 +21,7 @@
 #define CHECKPOINT_SUFFIX  ".checkpoint"
 
 struct train_arguments {
-    const char *output, *net, *optimizer, *schedule, *init, *log, *checkpoint;
+    const char *output, *net, *optimizer, *schedule, *init, *log, *checkpoint, *size, *class_weights;
     size_t epochs, batch, validation, patience, threads, save_every;
     double learning_rate, momentum, beta2, weight_decay, clip, warmup, step_epochs, label_smoothing;
     uint64_t seed;
@@ -100,6 +100,7 @@ static enum ink_status choose_options(struct training *training, struct ink_erro
     o->warmup = a->warmup;
     o->step_epochs = a->step_epochs;
     o->label_smoothing = a->label_smoothing;
+    o->class_weights = a->class_weights;
     o->patience = a->patience;
     o->keep_last = a->keep_last;
     o->seed = a->seed;
@@ -152,19 +153,37 @@ static enum ink_status prepare_files(struct training *training, struct ink_error
     return status;
 }
 
+/* What there is to say of the training images before they are used. */
+static void report_data(const struct training *training)
+{
+    const struct train_arguments *a = training->arguments;
+    if (a->quiet)
+        return;
+    if (strcmp(a->class_weights, "balanced") != 0)
+        cli_report_balance(training->train, "; --class-weights balanced makes all classes weigh the same");
+    if (ink_dataset_is_whole(training->train) && !a->no_test)
+        fprintf(stderr, "note: no test images beside these: %s\n",
+                training->options.validation > 0 ? "the accuracy to go by is that of the images held out for validation"
+                                                 : "with --val 0 too, nothing will tell how good the network is");
+}
+
 /* The test images are opened before training: where they are malformed, it is better to know now. Where there are none,
  * training goes on without. */
 static enum ink_status open_data(struct training *training, struct ink_error *err)
 {
     const char *const name = training->call->operands[0];
-    enum ink_status status = cli_open_dataset(&training->train, name, INK_TRAIN, err);
+    const struct cli_opening opening = { .size = training->arguments->size,
+                                         .threads = training->arguments->threads,
+                                         .quiet = training->arguments->quiet };
+    enum ink_status status = cli_open_dataset_as(&training->train, name, INK_TRAIN, &opening, err);
     if (status != INK_OK)
         return status;
     const size_t sixth = ink_dataset_count(training->train) / 6, given = training->arguments->validation;
     training->options.validation = given != SIZE_MAX ? given : sixth < DEFAULT_VALIDATION ? sixth : DEFAULT_VALIDATION;
-    if (training->arguments->no_test || !cli_has_splits(name))
+    report_data(training);
+    if (training->arguments->no_test || ink_dataset_is_whole(training->train))
         return INK_OK;
-    status = cli_open_dataset(&training->test, name, INK_TEST, err);
+    status = cli_open_dataset_as(&training->test, name, INK_TEST, &opening, err);
     if (status != INK_FAILED)
         return status;
     cli_print_error(err);
@@ -285,8 +304,12 @@ static enum ink_status train_epochs(struct training *training, struct ink_error 
 static enum ink_status prepare_trainer(struct training *training, struct ink_error *err)
 {
     const struct train_arguments *a = training->arguments;
-    enum ink_status status =
-        ink_net_new(&training->net, ink_dataset_shape(training->train), a->net, training->initialisation, a->seed, err);
+    char *const spec = cli_network_for(a->net, ink_dataset_classes(training->train));
+    enum ink_status status = spec == NULL ? cli_fail(err, INK_FAILED, "out of memory") : INK_OK;
+    if (status == INK_OK)
+        status = ink_net_new(&training->net, ink_dataset_shape(training->train), spec, training->initialisation,
+                             a->seed, err);
+    free(spec);
     training->options.on_batch = on_batch;
     training->options.context = training;
     if (status == INK_OK)
@@ -378,9 +401,11 @@ const struct command cmd_train = {
     .least_operands = 1,
     .most_operands = 1,
     .summary = "train a network on a data set and save it",
-    .about = "Trains a network on DATA (mnist, fashion-mnist, kmnist, synthetic, a folder of IDX files, or an image "
-             "file) and writes the model, in safetensors. Ctrl-C finishes the batch, saves a checkpoint and prints "
-             "the command that continues; the model is then the same, byte for byte, as of a run that never stopped.",
+    .about =
+        "Trains a network on DATA (mnist, fashion-mnist, kmnist, synthetic, a folder of pictures with a sub-folder "
+        "for each class, a CSV or npz file, a folder of IDX files) and writes the model, in safetensors. Ctrl-C "
+        "finishes the batch, saves a checkpoint and prints "
+        "the command that continues; the model is then the same, byte for byte, as of a run that never stopped.",
     .more_help = print_networks,
     .options =
         (const struct cli_option[]){
@@ -411,6 +436,8 @@ const struct command cmd_train = {
               .help = "the largest norm of the gradient, 0 for no limit" },
             { "label-smoothing", AT(label_smoothing, CLI_DOUBLE), .value = "S", .most = 0.999,
               .help = "share of the target spread over all classes" },
+            { "class-weights", AT(class_weights, CLI_CHOICE), .value = "HOW", .choice = ink_class_weights_name,
+              .help = "balanced: a class counts the same in the loss however few images it has" },
             { "init", AT(init, CLI_CHOICE), .value = "NAME", .choice = ink_initialisation_name,
               .unset = "the network's", .help = "how the first weights are drawn" },
             { "seed", AT(seed, CLI_U64), .letter = 's', .value = "N", .most = LARGEST_SEED,
@@ -422,6 +449,7 @@ const struct command cmd_train = {
               .help = "stop after N epochs without a better validation accuracy, 0 for never" },
             { "keep-last", AT(keep_last, CLI_FLAG),
               .help = "keep the last epoch's weights, not the best by validation" },
+            CLI_OPTION_SIZE(struct train_arguments, size),
             CLI_OPTION_THREADS(struct train_arguments, threads),
             { "log", AT(log, CLI_STRING), .value = "FILE",
               .help = "write a JSON object a line: the options, each epoch, the result" },
@@ -437,8 +465,10 @@ const struct command cmd_train = {
     .examples =
         (const char *const[]){ "inkling train mnist -o digits.safetensors",
                                "inkling train mnist -o digits.safetensors --net lenet --epochs 5 --seed 1",
+                               "inkling train ./pets -o pets.safetensors --net lenet --size 32x32x3",
                                "inkling train ./idx -o mine.safetensors --net \"dense 64 relu, dense 10\"", NULL },
     .defaults = &(const struct train_arguments){ .net = "notebook",
+                                                 .class_weights = "none",
                                                  .epochs = 10,
                                                  .batch = SIZE_MAX,
                                                  .validation = SIZE_MAX,

@@ -183,7 +183,8 @@ static enum ink_status open_data(struct ink_dataset **data, const char **name, c
             *name = value;
     if (*name == NULL)
         return cli_fail_usage(err, "verify", "the model does not say which data it was trained on: name some as DATA");
-    const enum ink_status status = cli_open_dataset(data, *name, INK_TEST, err);
+    const struct cli_opening opening = { .net = net };
+    const enum ink_status status = cli_open_dataset_as(data, *name, INK_TEST, &opening, err);
     if (status != INK_OK)
         return status;
     const struct ink_shape found = ink_dataset_shape(*data), expected = ink_net_input(net);

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = { &cmd_train,  &cmd_eval,   &cmd_predict,  &cmd_show,
-                                                  &cmd_export, &cmd_import, &cmd_verify,   &cmd_notebook,
-                                                  &cmd_fetch,  &cmd_bench,  &cmd_selftest, NULL };
+static const struct command *const commands[] = { &cmd_train,  &cmd_eval,     &cmd_predict, &cmd_show,     &cmd_convert,
+                                                  &cmd_export, &cmd_import,   &cmd_verify,  &cmd_notebook, &cmd_fetch,
+                                                  &cmd_bench,  &cmd_selftest, NULL };
 
 static const char *command_name(const void *context, size_t i)
 {

@@ -28,10 +28,15 @@ static void sample_colour(double colour[3], const struct ink_picture *picture, c
 
 static void resize(const struct ink_picture *picture, struct ink_shape shape, uint8_t *pixels)
 {
+    const struct ink_shape from = picture->shape;
+    if (from.height == shape.height && from.width == shape.width && from.channels == shape.channels) {
+        memcpy(pixels, picture->pixels, shape.height * shape.width * shape.channels);
+        return; /* as the windows would have it, but at once */
+    }
     for (size_t y = 0; y < shape.height; y++) {
-        const struct ink__window rows = ink__window_of(y, shape.height, picture->shape.height);
+        const struct ink__window rows = ink__window_of(y, shape.height, from.height);
         for (size_t x = 0; x < shape.width; x++) {
-            const struct ink__window columns = ink__window_of(x, shape.width, picture->shape.width);
+            const struct ink__window columns = ink__window_of(x, shape.width, from.width);
             uint8_t *pixel = pixels + (y * shape.width + x) * shape.channels;
             double colour[3] = { 0.0 };
             sample_colour(colour, picture, &rows, &columns);

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "data/dataset.h"
+#include "train/balance.h"
 #include "train/metrics.h"
 
 /* ---- Options ----------------------------------------------------------------------------------------------------- */
@@ -30,6 +31,7 @@ void ink_train_options_default(struct ink_train_options *options, const char *pr
                                            .batch = 100,
                                            .optimizer = "adam",
                                            .schedule = "cosine",
+                                           .class_weights = ink_class_weights_name(0),
                                            .momentum = 0.9,
                                            .beta2 = 0.999,
                                            .step_epochs = 10.0 };
@@ -55,6 +57,8 @@ static void write_out_defaults(struct ink_train_options *options)
         options->optimizer = defaults.optimizer;
     if (options->schedule == NULL)
         options->schedule = "constant";
+    if (options->class_weights == NULL)
+        options->class_weights = defaults.class_weights;
     if (options->momentum == 0.0)
         options->momentum = defaults.momentum;
     if (options->beta2 == 0.0)
@@ -95,6 +99,10 @@ static void describe(struct ink_trainer *t)
              o->epochs, o->batch, t->validation_count, o->keep_last || t->validation_count == 0 ? "last" : "best",
              o->patience, t->optimizer->name, o->schedule, o->learning_rate, o->momentum, o->beta2, o->weight_decay,
              o->clip, o->warmup, o->step_epochs, o->label_smoothing);
+    if (t->class_weights != NULL) {
+        const size_t used = strlen(t->described);
+        snprintf(t->described + used, sizeof t->described - used, " class_weights=%s", o->class_weights);
+    }
 }
 
 /* ---- Making ------------------------------------------------------------------------------------------------------ */
@@ -168,6 +176,9 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
     status = check_options(&t->options, err);
     if (status == INK_OK)
         status = choose_images(t, err);
+    if (status == INK_OK)
+        status = ink__class_weights(&t->class_weights, t->options.class_weights, train, t->chosen, t->count,
+                                    net->classes, err);
     if (status != INK_OK)
         goto fail;
     if (t->options.batch > t->count)
@@ -205,6 +216,7 @@ void ink_trainer_free(struct ink_trainer *t)
     ink__plan_free(t->plan);
     ink__plan_free(t->evaluation);
     free(t->chosen);
+    free(t->class_weights);
     free(t->order);
     free(t->images);
     free(t->labels);
@@ -239,13 +251,14 @@ static void gather_batch(struct ink_trainer *t)
         const uint32_t sample = t->chosen[t->order[from + i]];
         t->samples[i] = sample;
         t->images[i] = ink_dataset_pixels(t->data, sample);
-        t->labels[i] = (uint8_t)ink_dataset_label(t->data, sample);
+        t->labels[i] = (uint16_t)ink_dataset_label(t->data, sample);
     }
     t->now = (struct ink__batch){ .count = n,
                                   .image = image_of,
                                   .context = t,
                                   .sample = t->samples,
                                   .label = t->labels,
+                                  .class_weight = t->class_weights,
                                   .seed = t->options.seed,
                                   .epoch = (uint32_t)t->epoch,
                                   .smoothing = (float)t->options.label_smoothing };
@@ -377,6 +390,8 @@ enum ink_status ink_trainer_finish(struct ink_trainer *t, struct ink_error *err)
             return status;
     }
     status = ink__net_set(t->net, "dataset", ink_dataset_name(t->data), err);
+    if (status == INK_OK && t->data->pictures)
+        status = ink__net_set(t->net, "fit", "raw", err);
     if (status == INK_OK && t->data_sha256[0] != '\0')
         status = ink__net_set(t->net, "dataset_sha256", t->data_sha256, err);
     snprintf(text, sizeof text, "%llu", (unsigned long long)t->options.seed);

@@ -22,6 +22,7 @@ struct ink_trainer {
     /* Which images: `chosen` (count) is the training set without the validation images, which follow it in the same
      * array; `order` (count) is this epoch's permutation of it. */
     uint32_t *chosen, *order;
+    float *class_weights; /* (classes); NULL: 1 */
     size_t count, validation_count;
     size_t batches; /* of an epoch */
 
@@ -39,7 +40,7 @@ struct ink_trainer {
     /* One step. */
     struct ink__batch now;
     const uint8_t **images; /* (batch) */
-    uint8_t *labels;        /* (batch) */
+    uint16_t *labels;       /* (batch) */
     uint32_t *samples;      /* (batch) */
     struct ink__update update;
     double *row_squares; /* (row_count) rows of all parameters, for clipping */
