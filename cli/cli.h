@@ -96,6 +96,10 @@ const char *cli_nearest(const char *word, const char *(*candidate)(const void *c
 /* Whether `path` is a name that ends in `ending`, with something before it. */
 bool cli_ends_with(const char *path, const char *ending);
 
+/* The layouts of weights by name, for --layout; and the one called `name`, INK_LAYOUT_ANY if it is NULL. */
+const char *cli_layout_name(size_t i);
+enum ink_layout cli_layout(const char *name);
+
 /* The folders in which data sets are looked for, ended by NULL: $INKLING_DATA, ./data, $XDG_DATA_HOME/inkling (or
  * ~/.local/share/inkling), /usr/share/datasets. Those that are not set are left out. One allocation: release it with
  * free(). NULL if memory runs out, with *err filled. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 struct import_arguments {
-    const char *output, *net, *input, *mean, *deviation;
+    const char *output, *net, *input, *mean, *deviation, *layout;
 };
 
 #define AT(member, kind) CLI_AT(struct import_arguments, member, kind)
@@ -51,7 +51,7 @@ static enum ink_status read_channels(float channels[4], const char *option, cons
 static int run(const struct cli_call *call, struct ink_error *err)
 {
     const struct import_arguments *const arguments = call->arguments;
-    struct ink_import_options options = { .spec = arguments->net };
+    struct ink_import_options options = { .spec = arguments->net, .layout = cli_layout(arguments->layout) };
     struct ink_net *net = NULL;
     enum ink_status status = INK_OK;
     if (arguments->input != NULL)
@@ -79,14 +79,20 @@ const struct command cmd_import = {
     .least_operands = 1,
     .most_operands = 1,
     .summary = "make a model of a network that was trained elsewhere",
-    .about = "Reads FILE, an ONNX model of layers in a row (with residual additions), such as PyTorch's and Keras's "
-             "exporters write, and saves it as a model, which all other commands take. What is not supported is named "
-             "with its node. A network that ends without a softmax gets one.",
+    .about =
+        "Reads FILE and saves it as a model, which all other commands take. FILE is an ONNX model of layers in a row "
+        "(with residual additions), such as PyTorch's and Keras's exporters write, whose unsupported nodes are "
+        "named; a network that ends without a softmax gets one. Or it is the weights alone of the network --net, "
+        "as npz or safetensors, in PyTorch's names and shapes or in ours (see 'inkling export').",
     .options =
         (const struct cli_option[]){
             { "output", AT(output, CLI_STRING), .letter = 'o', .required = true, .value = "MODEL",
               .help = "where the model is saved" },
-            { "input", AT(input, CLI_STRING), .value = "HxWxC", .unset = "FILE's",
+            { "net", AT(net, CLI_STRING), .value = "NET", .unset = "FILE's",
+              .help = "the network that weights alone are of: a name or a line of layers, as of 'inkling train'" },
+            { "layout", AT(layout, CLI_CHOICE), .value = "LAYOUT", .unset = "as names and shapes say",
+              .choice = cli_layout_name, .help = "how weights alone are laid out" },
+            { "input", AT(input, CLI_STRING), .value = "HxWxC", .unset = "FILE's, or 28x28x1",
               .help = "shape of an image, where FILE does not say it" },
             { "mean", AT(mean, CLI_STRING), .value = "M[,M...]", .unset = "0",
               .help = "what the program that trained it took off the intensities (from 0 to 1), by channel" },
@@ -97,7 +103,7 @@ const struct command cmd_import = {
     .examples = (const char *const[]){ "inkling import model.onnx -o digits.safetensors",
                                        "inkling import model.onnx -o digits.safetensors --mean 0.1307 "
                                        "--deviation 0.3081",
-                                       NULL },
+                                       "inkling import weights.safetensors -o digits.safetensors --net lenet", NULL },
     .defaults = &(const struct import_arguments){ .output = NULL },
     .size = sizeof(struct import_arguments),
     .run = run,

@@ -78,6 +78,8 @@ static enum ink_status predict_import(const struct running *export, const float 
 static const struct kind kinds[] = {
     { ".c", 1e-6, start_c, predict_c },
     { ".onnx", 1e-6, start_import, predict_import },
+    { ".npz", 1e-6, start_import, predict_import },
+    { ".safetensors", 1e-6, start_import, predict_import },
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
 

@@ -42,6 +42,24 @@ static enum ink_status check_options(const struct ink_import_options *o, struct 
     return INK_OK;
 }
 
+/* An archive is an npz, and a length with '{' behind it begins safetensors; protobuf has nothing of the kind. */
+static enum ink_status find_kind(ink__import_fn **import, const char *path, struct ink_error *err)
+{
+    static const unsigned char zip[] = { 'P', 'K', 3, 4 }, npy[] = { 0x93, 'N', 'U', 'M' };
+    struct ink__file file;
+    const enum ink_status status = ink__file_open(&file, path, err);
+    if (status != INK_OK)
+        return status;
+    if (file.size > 8 && (memcmp(file.bytes, zip, sizeof zip) == 0 || memcmp(file.bytes, npy, sizeof npy) == 0))
+        *import = ink__import_npz;
+    else if (file.size > 8 && file.bytes[8] == '{' && file.bytes[5] == 0 && file.bytes[6] == 0 && file.bytes[7] == 0)
+        *import = ink__import_safetensors;
+    else
+        *import = ink__import_onnx;
+    ink__file_close(&file);
+    return INK_OK;
+}
+
 enum ink_status ink_net_import(struct ink_net **out, const char *path, const struct ink_import_options *options,
                                struct ink_error *err)
 {
@@ -49,11 +67,14 @@ enum ink_status ink_net_import(struct ink_net **out, const char *path, const str
     *out = NULL;
     if (options != NULL)
         whole = *options;
-    const enum ink_status status = check_options(&whole, err);
+    ink__import_fn *import = NULL;
+    enum ink_status status = check_options(&whole, err);
+    if (status == INK_OK)
+        status = find_kind(&import, path, err);
     if (status != INK_OK)
         return status;
     for (size_t c = 0; c < 4; c++)
         if (whole.deviation[c] == 0.0f)
             whole.deviation[c] = 1.0f;
-    return ink__import_onnx(out, path, &whole, err);
+    return import(out, path, &whole, err);
 }
