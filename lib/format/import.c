@@ -2,10 +2,10 @@
 #include "format/import.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/error.h"
-#include "base/file.h"
+#include "base/npy.h"
+#include "base/zip.h"
 
 #ifndef INK_ONNX
 
@@ -45,12 +45,11 @@ static enum ink_status check_options(const struct ink_import_options *o, struct 
 /* An archive is an npz, and a length with '{' behind it begins safetensors; protobuf has nothing of the kind. */
 static enum ink_status find_kind(ink__import_fn **import, const char *path, struct ink_error *err)
 {
-    static const unsigned char zip[] = { 'P', 'K', 3, 4 }, npy[] = { 0x93, 'N', 'U', 'M' };
     struct ink__file file;
     const enum ink_status status = ink__file_open(&file, path, err);
     if (status != INK_OK)
         return status;
-    if (file.size > 8 && (memcmp(file.bytes, zip, sizeof zip) == 0 || memcmp(file.bytes, npy, sizeof npy) == 0))
+    if (ink__zip_is(&file) || ink__npy_is(file.bytes, file.size))
         *import = ink__import_npz;
     else if (file.size > 8 && file.bytes[8] == '{' && file.bytes[5] == 0 && file.bytes[6] == 0 && file.bytes[7] == 0)
         *import = ink__import_safetensors;
