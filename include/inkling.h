@@ -335,6 +335,52 @@ bool ink_session_layer(const struct ink_session *session, size_t i, float *out);
 enum ink_status ink_export_c(const struct ink_net *net, const char *name, const char *path_c, const char *path_h,
                              struct ink_error *err);
 
+/* Writes the network as ONNX (IR 7, opset 13). Input `image` is (N, C, H, W), float intensities in [0, 1]; output
+ * `probabilities` is (N, classes); N is open. The texts of ink_net_metadata, the line and the class names are the
+ * file's metadata. INK_FAILED in a build without "onnx". */
+enum ink_status ink_export_onnx(const struct ink_net *net, const char *path, struct ink_error *err);
+
+/* How weights are named and laid out as arrays for others. */
+enum ink_layout {
+    INK_LAYOUT_ANY,     /* import: as names and shapes say; export: as INK_LAYOUT_INKLING */
+    INK_LAYOUT_INKLING, /* as ink_net_parameter gives them */
+    INK_LAYOUT_TORCH    /* as load_state_dict of PyTorch's nn.Sequential takes them, see ink_torch_module */
+};
+
+/* Writes the weights alone, an array a parameter, as NumPy's npz. Arrays "mean" and "deviation" (C) are added where the
+ * network has them. */
+enum ink_status ink_export_npz(const struct ink_net *net, enum ink_layout layout, const char *path,
+                               struct ink_error *err);
+/* Writes them as safetensors, with the texts of the network as metadata. In our own layout that is ink_net_save. */
+enum ink_status ink_export_safetensors(const struct ink_net *net, enum ink_layout layout, const char *path,
+                                       struct ink_error *err);
+
+/* Writes the Python text of the module that takes the weights in PyTorch's layout, "nn.Sequential(nn.Conv2d(...), ...)",
+ * which gives logits, as snprintf does: at most `size` bytes with the final zero. Returns its whole length. */
+size_t ink_torch_module(const struct ink_net *net, char *text, size_t size);
+
+/* ---- Import ------------------------------------------------------------------------------------------------------ */
+
+/* Zero-initialised is the default. */
+struct ink_import_options {
+    struct ink_shape input; /* of an image, where the file does not say it; zero: as the file says */
+    const char *spec;       /* the network's line, for a file of weights alone; NULL: as the file says */
+    /* What the network was trained to see is (x - mean) / deviation, by channel, of intensities x in [0, 1], and the
+     * file leaves that to the caller. deviation 0: 1. */
+    float mean[4], deviation[4];
+    enum ink_layout layout; /* of weights */
+};
+
+/* Reads a network that was trained elsewhere, told apart by content:
+ *   - weights alone, npz or safetensors, whose names and shapes are those of one of the layouts; options->spec says what
+ *     network they are of, and options->input (28x28x1 if zero), unless the metadata do;
+ *   - an ONNX graph of layers in a row (Gemm, MatMul and Add, Conv, BatchNormalization, pools, activations, Dropout,
+ *     reshapes) with residual additions, as PyTorch's and Keras's exporters write it. A last Softmax may be missing.
+ * INK_BAD_INPUT names the array or the node that does not fit or is not supported; INK_FAILED for ONNX in a build
+ * without "onnx". `options` may be NULL. */
+enum ink_status ink_net_import(struct ink_net **out, const char *path, const struct ink_import_options *options,
+                               struct ink_error *err);
+
 /* ---- Evaluation -------------------------------------------------------------------------------------------------- */
 
 struct ink_metrics {
