@@ -313,11 +313,15 @@ const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
 const percent = (p) => (100 * p).toFixed(1) + "%";
 const best = ({ probabilities }) => Math.max(...probabilities);
 
+let palette = {}; // red, green, blue of the style's colours, by their names
+
 function channels(name) {
+  if (palette[name])
+    return palette[name];
   const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   probe.fillStyle = colour(name);
   probe.fillRect(0, 0, 1, 1);
-  return probe.getImageData(0, 0, 1, 1).data;
+  return palette[name] = probe.getImageData(0, 0, 1, 1).data;
 }
 
 // A canvas of maps side by side: values(map, y, x) gives 0 to 255, from the colour `low` to `high`.
@@ -478,6 +482,9 @@ $("key").addEventListener("close", () => {
   sessionStorage.setItem("token", $("token").value);
   start();
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => show(reply));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  palette = {};
+  show(reply);
+});
 new ResizeObserver(drawPaper).observe(paper);
 start();

@@ -56,7 +56,7 @@ async function draw(page, digit, x, y, size) {
     await page.mouse.move(...at(first));
     await page.mouse.down();
     for (const point of others)
-      await page.mouse.move(...at(point), { steps: 2 });
+      await page.mouse.move(...at(point));
     await page.mouse.up();
   }
 }
