@@ -37,7 +37,11 @@ function drawStrokes(context, width, ink) {
       context.fill();
       continue;
     }
-    stroke.forEach(([x, y], i) => (i ? context.lineTo(x * width, y * width) : context.moveTo(x * width, y * width)));
+    const points = stroke.map(([x, y]) => [x * width, y * width]);
+    context.moveTo(...points[0]);
+    for (let i = 1; i + 1 < points.length; i++) // curves that meet half way: a quick hand leaves few points
+      context.quadraticCurveTo(...points[i], (points[i][0] + points[i + 1][0]) / 2, (points[i][1] + points[i + 1][1]) / 2);
+    context.lineTo(...points[points.length - 1]);
     context.stroke();
   }
 }
@@ -452,7 +456,7 @@ function showCard() {
   };
   $("card").replaceChildren(...Object.entries(rows).filter(([, value]) => value !== "").flatMap(
       ([name, value]) => [element("dt", { textContent: name }), element("dd", { textContent: value })]));
-  const trained = metadata.dataset ? `, trained on ${metadata.dataset}` : "";
+  const trained = metadata.dataset ? `, trained on ${metadata.dataset},` : "";
   const digits = card.classes.every((name) => name.length === 1);
   $("summary").textContent = `Draw, and see what a network of ${number(card.parameters)} parameters${trained} makes of it.`;
   $("hint").textContent = digits ? "Write a number here" : "Draw here, or open a picture";
