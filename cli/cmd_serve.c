@@ -129,7 +129,7 @@ const struct command cmd_serve = {
             { .name = NULL },
         },
     .examples = (const char *const[]){ "inkling serve digits.safetensors",
-                                       "curl -H 'Content-Type: image/png' --data-binary @photo.png \",
+                                       "curl -H 'Content-Type: image/png' --data-binary @photo.png \\",
                                        "     http://127.0.0.1:8080/v1/predict",
                                        NULL },
     .defaults = &(const struct serve_arguments){ .host = "127.0.0.1",
