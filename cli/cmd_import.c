@@ -102,7 +102,7 @@ const struct command cmd_import = {
         },
     .examples = (const char *const[]){ "inkling import model.onnx -o digits.safetensors",
                                        "inkling import model.onnx -o digits.safetensors --mean 0.1307 "
-                                       "--deviation 0.3081",
+                                       "--deviation 0.31",
                                        "inkling import weights.safetensors -o digits.safetensors --net lenet", NULL },
     .defaults = &(const struct import_arguments){ .output = NULL },
     .size = sizeof(struct import_arguments),
