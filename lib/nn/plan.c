@@ -198,7 +198,7 @@ static void fold_norm(struct ink__plan *plan, size_t i)
 
 struct ink__tile ink__plan_tile(const struct ink__plan *plan, const struct ink__parameter *p, size_t part)
 {
-    const bool in_panels = p->layer == 0 && plan->panels > 0;
+    const bool in_panels = ink__in_panels(plan, p);
     const size_t panels = in_panels ? plan->panels : 1, parts = INK__GROUPS / panels;
     if (p->rank < 2)
         return (struct ink__tile){ .rows = { 0, p->layer % INK__GROUPS == part ? 1 : 0 }, .pitch = p->ld };

@@ -182,6 +182,12 @@ double ink__loss_of(enum ink__loss loss, const float *probabilities, size_t clas
 /* norm.c: what a norm multiplies by and adds outside training, (channels) each; they belong to the plan. */
 void ink__norm_factors(const struct ink__work *work, const float **scale, const float **shift);
 
+/* Whether a parameter lies panel after panel while steps are made. */
+static inline bool ink__in_panels(const struct ink__plan *plan, const struct ink__parameter *parameter)
+{
+    return plan->panels > 0 && parameter->layer == 0 && parameter->rank > 1;
+}
+
 /* What item `part`, of INK__GROUPS, of the learning job does of a parameter: some rows of a matrix, or some rows of one
  * panel, whose thread it was in the forward pass; of a vector all or nothing. */
 struct ink__tile ink__plan_tile(const struct ink__plan *plan, const struct ink__parameter *parameter, size_t part);

@@ -31,19 +31,20 @@ static void form_gradients(struct ink_trainer *t, size_t part)
     }
 }
 
-/* The squares of a row of a parameter's gradient, its columns ascending wherever they lie. */
-static double squares_of_row(const struct ink_trainer *t, const struct ink__parameter *p, size_t row)
+/* The sum of the squares of row r of a parameter's gradient, columns ascending however it lies. What pads a row is zero.
+ */
+static double squares_of(const struct ink__plan *plan, const struct ink__parameter *p, size_t r)
 {
-    const bool in_panels = p->layer == 0 && p->rank > 1 && t->plan->panels > 0;
-    double sum = 0.0;
-    for (size_t panel = 0; panel < (in_panels ? t->plan->panels : 1); panel++) {
-        const struct ink__range columns = in_panels ? ink__panel(t->plan, panel) : (struct ink__range){ 0, p->ld };
+    const bool in_panels = ink__in_panels(plan, p);
+    double squares = 0.0;
+    for (size_t panel = 0; panel < (in_panels ? plan->panels : 1); panel++) {
+        const struct ink__range columns = in_panels ? ink__panel(plan, panel) : (struct ink__range){ 0, p->ld };
         const size_t width = columns.end - columns.begin;
-        const float *g = t->plan->gradient + p->offset + columns.begin * p->rows + row * width;
+        const float *g = plan->gradient + p->offset + columns.begin * p->rows + r * width;
         for (size_t c = 0; c < width; c++)
-            sum += (double)g[c] * (double)g[c];
+            squares += (double)g[c] * (double)g[c];
     }
-    return sum;
+    return squares;
 }
 
 /* The squares of the gradient, summed by whole rows whoever formed them; clipping() adds the rows in order. */
@@ -56,7 +57,7 @@ static void square_part(void *context, size_t part, size_t thread)
         const struct ink__parameter *p = &t->net->parameters[i];
         const struct ink__range mine = ink__part(part, PARTS, p->trained ? p->rows : 0);
         for (size_t r = mine.begin; r < mine.end; r++)
-            row[r] = squares_of_row(t, p, r);
+            row[r] = squares_of(t->plan, p, r);
         row += p->rows;
     }
 }
@@ -89,6 +90,11 @@ static void update_rows(struct ink_trainer *t, size_t part)
         struct ink__update own = t->update;
         if (!p->decays)
             own.decay = own.shrink = 0.0f;
+        if (t->muon != NULL && ink__muon_takes(t->muon, i)) { /* what stands in its gradient is the direction */
+            own.rule = INK__SGD;
+            own.decay = (float)t->options.weight_decay;
+            own.gradient_scale = 1.0f;
+        }
         if (is_bias(t, i))
             own.rate *= (float)t->options.bias_rate;
         t->plan->kernels->update(
@@ -137,6 +143,12 @@ static void update_part(void *context, size_t part, size_t thread)
     pack_rows(t, part);
 }
 
+static void turn_matrix(void *context, size_t item, size_t thread)
+{
+    struct ink_trainer *t = context;
+    ink__muon_turn(t->muon, item, thread, t->state1, (float)t->options.momentum);
+}
+
 /* Without clipping a row is updated as soon as its gradient is there. */
 static void learn_part(void *context, size_t part, size_t thread)
 {
@@ -146,9 +158,8 @@ static void learn_part(void *context, size_t part, size_t thread)
 
 void ink__trainer_arrange(struct ink_trainer *t, bool in_panels)
 {
-    float *const arrays[] = { t->net->weights, t->options.ema > 0.0 ? t->average : NULL,
-                              t->optimizer->states > 0 ? t->state1 : NULL,
-                              t->optimizer->states > 1 ? t->state2 : NULL };
+    float *const arrays[] = { t->net->weights, t->optimizer->states > 0 ? t->state1 : NULL,
+                              t->optimizer->states > 1 ? t->state2 : NULL, t->options.ema > 0.0 ? t->average : NULL };
     for (size_t a = 0; t->in_panels != in_panels && a < sizeof arrays / sizeof arrays[0]; a++)
         if (arrays[a] != NULL)
             ink__panels_arrange(t->plan, arrays[a] + t->net->parameters[0].offset, in_panels);
@@ -161,12 +172,16 @@ void ink__trainer_step(struct ink_trainer *t)
     ink__plan_step(t->plan, t->pool, &t->now);
     if (!isfinite(ink__plan_loss(t->plan)))
         return;
+    if (t->options.clip == 0.0 && t->muon == NULL) {
+        ink__pool_do(t->pool, PARTS, learn_part, t);
+        return;
+    }
+    ink__pool_do(t->pool, PARTS, gradient_part, t);
     if (t->options.clip > 0.0) {
-        ink__pool_do(t->pool, PARTS, gradient_part, t);
         ink__pool_do(t->pool, PARTS, square_part, t);
         t->update.gradient_scale = clipping(t);
-        ink__pool_do(t->pool, PARTS, update_part, t);
-    } else {
-        ink__pool_do(t->pool, PARTS, learn_part, t);
     }
+    if (t->muon != NULL)
+        ink__pool_do(t->pool, ink__muon_count(t->muon), turn_matrix, t);
+    ink__pool_do(t->pool, PARTS, update_part, t);
 }

@@ -123,7 +123,10 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
     if (t->options.normalise)
         normalise(t);
     const double density = ink__dataset_density(train);
-    status = ink__plan_new(&t->plan, net, t->options.batch, true, density, &t->options.compute, err);
+    /* Moved images have more pixels that are not zero, about as many as where sparse stops paying; and each is to be made
+     * once a step, not once for every panel. */
+    status = ink__plan_new(&t->plan, net, t->options.batch, true, t->options.augment == NULL ? density : 1.0,
+                           &t->options.compute, err);
     if (status == INK_OK && t->validation_count > 0)
         status = ink__plan_new(&t->evaluation, net, INK__EVALUATION_BATCH, false, density, &t->options.compute, err);
     if (status == INK_OK && t->options.augment != NULL)
@@ -132,7 +135,8 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
     if (status != INK_OK)
         goto fail;
     t->pool = ink__pool_new(t->plan->threads);
-    if (t->pool == NULL) {
+    t->muon = t->optimizer->turns ? ink__muon_new(t->plan) : NULL;
+    if (t->pool == NULL || (t->optimizer->turns && t->muon == NULL)) {
         status = ink__fail_memory(err);
         goto fail;
     }
@@ -153,6 +157,7 @@ void ink_trainer_free(struct ink_trainer *t)
     ink__plan_free(t->plan);
     ink__plan_free(t->evaluation);
     ink__augmenter_free(t->augmenter);
+    ink__muon_free(t->muon);
     free(t->chosen);
     free(t->order);
     free(t->images);
