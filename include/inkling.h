@@ -452,7 +452,7 @@ struct ink_train_options {
     size_t validation;         /* images held out of the training set, drawn by the seed */
     bool keep_last;            /* keep the last epoch's weights, not the best by validation accuracy */
     size_t patience;           /* stop after so many epochs without a better validation accuracy; 0: never */
-    const char *optimizer;     /* ("adam") sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw */
+    const char *optimizer;     /* ("adam") sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw, muon */
     const char *schedule;      /* ("constant") constant, step, cosine, linear, one-cycle, rising */
     double learning_rate;      /* (the optimizer's) the peak of the schedule */
     double momentum;           /* (0.9) beta1 for adam and adamw */

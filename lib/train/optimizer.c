@@ -13,13 +13,14 @@
 /* ---- Optimizers -------------------------------------------------------------------------------------------------- */
 
 static const struct ink__optimizer optimizers[] = {
-    { "sgd", INK__SGD, 0.1, false, 0 },
-    { "momentum", INK__MOMENTUM, 0.05, false, 1 }, /* Polyak 1964, as PyTorch writes it: v = m v + g, w -= rate v */
-    { "nesterov", INK__NESTEROV, 0.05, false, 1 }, /* w -= rate (g + m v) */
-    { "adagrad", INK__ADAGRAD, 0.01, false, 1 },   /* Duchi et al., JMLR 12 (2011) */
-    { "rmsprop", INK__RMSPROP, 0.001, false, 1 },  /* Tieleman and Hinton, lecture 6.5 (2012) */
-    { "adam", INK__ADAM, 0.001, false, 2 },        /* Kingma and Ba, arXiv 1412.6980 */
-    { "adamw", INK__ADAM, 0.001, true, 2 },        /* Loshchilov and Hutter, arXiv 1711.05101 */
+    { "sgd", INK__SGD, 0.1, false, 0, false },
+    { "momentum", INK__MOMENTUM, 0.05, false, 1, false }, /* Polyak 1964, as in PyTorch: v = m v + g, w -= rate v */
+    { "nesterov", INK__NESTEROV, 0.05, false, 1, false }, /* w -= rate (g + m v) */
+    { "adagrad", INK__ADAGRAD, 0.01, false, 1, false },   /* Duchi et al., JMLR 12 (2011) */
+    { "rmsprop", INK__RMSPROP, 0.001, false, 1, false },  /* Tieleman and Hinton, lecture 6.5 (2012) */
+    { "adam", INK__ADAM, 0.001, false, 2, false },        /* Kingma and Ba, arXiv 1412.6980 */
+    { "adamw", INK__ADAM, 0.001, true, 2, false },        /* Loshchilov and Hutter, arXiv 1711.05101 */
+    { "muon", INK__ADAM, 0.005, true, 2, true },          /* muon.c; Adam for what is no hidden matrix */
 };
 #define OPTIMIZERS (sizeof optimizers / sizeof optimizers[0])
 

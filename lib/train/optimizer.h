@@ -12,6 +12,7 @@ struct ink__optimizer {
     double rate;    /* the default */
     bool decoupled; /* weight decay shrinks the weights instead of joining the gradient */
     size_t states;  /* running values a weight */
+    bool turns;     /* muon: the directions of matrices are turned first */
 };
 
 /* NULL: no such optimizer, *err told. */

@@ -90,6 +90,11 @@ static void update_rows(struct ink_trainer *t, size_t part)
         struct ink__update own = t->update;
         if (!p->decays)
             own.decay = own.shrink = 0.0f;
+        if (t->muon != NULL && ink__muon_takes(t->muon, i)) { /* what stands in its gradient is the direction */
+            own.rule = INK__SGD;
+            own.decay = (float)t->options.weight_decay;
+            own.gradient_scale = 1.0f;
+        }
         if (is_bias(t, i))
             own.rate *= (float)t->options.bias_rate;
         t->plan->kernels->update(
@@ -138,6 +143,12 @@ static void update_part(void *context, size_t part, size_t thread)
     pack_rows(t, part);
 }
 
+static void turn_matrix(void *context, size_t item, size_t thread)
+{
+    struct ink_trainer *t = context;
+    ink__muon_turn(t->muon, item, thread, t->state1, (float)t->options.momentum);
+}
+
 /* Without clipping a row is updated as soon as its gradient is there. */
 static void learn_part(void *context, size_t part, size_t thread)
 {
@@ -161,12 +172,16 @@ void ink__trainer_step(struct ink_trainer *t)
     ink__plan_step(t->plan, t->pool, &t->now);
     if (!isfinite(ink__plan_loss(t->plan)))
         return;
+    if (t->options.clip == 0.0 && t->muon == NULL) {
+        ink__pool_do(t->pool, PARTS, learn_part, t);
+        return;
+    }
+    ink__pool_do(t->pool, PARTS, gradient_part, t);
     if (t->options.clip > 0.0) {
-        ink__pool_do(t->pool, PARTS, gradient_part, t);
         ink__pool_do(t->pool, PARTS, square_part, t);
         t->update.gradient_scale = clipping(t);
-        ink__pool_do(t->pool, PARTS, update_part, t);
-    } else {
-        ink__pool_do(t->pool, PARTS, learn_part, t);
     }
+    if (t->muon != NULL)
+        ink__pool_do(t->pool, ink__muon_count(t->muon), turn_matrix, t);
+    ink__pool_do(t->pool, PARTS, update_part, t);
 }

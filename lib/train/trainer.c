@@ -139,7 +139,8 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
     if (status != INK_OK)
         goto fail;
     t->pool = ink__pool_new(t->plan->threads);
-    if (t->pool == NULL) {
+    t->muon = t->optimizer->turns ? ink__muon_new(t->plan) : NULL;
+    if (t->pool == NULL || (t->optimizer->turns && t->muon == NULL)) {
         status = ink__fail_memory(err);
         goto fail;
     }
@@ -160,6 +161,7 @@ void ink_trainer_free(struct ink_trainer *t)
     ink__plan_free(t->plan);
     ink__plan_free(t->evaluation);
     ink__augmenter_free(t->augmenter);
+    ink__muon_free(t->muon);
     free(t->chosen);
     free(t->class_weights);
     free(t->order);

@@ -5,6 +5,7 @@
 #include "base/random.h"
 #include "nn/plan.h"
 #include "train/augment.h"
+#include "train/muon.h"
 #include "train/optimizer.h"
 
 struct ink_trainer {
@@ -19,6 +20,7 @@ struct ink_trainer {
     struct ink__pool *pool;
     struct ink__plan *plan;       /* of training */
     struct ink__plan *evaluation; /* of validation; NULL without validation images */
+    struct ink__muon *muon;       /* NULL for other optimizers */
     struct ink__augment augment;
     struct ink__augmenter *augmenter; /* NULL: images are taken as they are */
 
