@@ -283,6 +283,13 @@ static void check_outputs(const char *failed, const struct fault *fault)
 
 enum { INPUTS = 5 };
 
+/* jansson 2.14 tells a parser's want of memory as an error of the text. */
+static bool is_blamed_on_file(enum ink_status status, const char *step, const struct fault *fault)
+{
+    return status == INK_BAD_INPUT && fault->kind == FAULT_ALLOCATE &&
+           (strcmp(step, "resume") == 0 || strcmp(step, "load the model") == 0);
+}
+
 static void check_run(const struct fault *fault, size_t threads, bool harmless, size_t *failures)
 {
     struct run r;
@@ -303,7 +310,8 @@ static void check_run(const struct fault *fault, size_t threads, bool harmless, 
         return;
     }
     ++*failures;
-    if (harmless || status != INK_FAILED || err.code != status || err.message[0] == 0)
+    if (harmless || (status != INK_FAILED && !is_blamed_on_file(status, r.step, fault)) || err.code != status ||
+        err.message[0] == 0)
         fail_msg("'%s', call %zu: status %d, '%s'", r.step, fault->first, (int)status, err.message);
     check_outputs(r.step, fault);
 }
