@@ -280,9 +280,12 @@ static void check_max_pool(const struct ink__pool *pool)
     float *x = with_ties(in), *y = floats(out), *dy = floats(out), *dx = guard_array(in, sizeof *dx);
     for (size_t o = 0; o < out; o++) {
         size_t best = place(pool, o, 0, 0);
-        for (size_t i = 0; i < pool->kernel_height; i++)
-            for (size_t j = 0; j < pool->kernel_width; j++)
-                best = x[place(pool, o, i, j)] > x[best] ? place(pool, o, i, j) : best;
+        for (size_t i = 0; i < pool->kernel_height; i++) {
+            for (size_t j = 0; j < pool->kernel_width; j++) {
+                const float here = x[place(pool, o, i, j)];
+                best = here > x[best] || isnan(here) ? place(pool, o, i, j) : best; /* a NaN is not lost */
+            }
+        }
         y[o] = x[best];
         if (!isnan(y[o])) /* a NaN is equal to nothing, so nothing gets its gradient */
             dx[best] += dy[o];

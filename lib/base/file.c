@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,9 +82,36 @@ static void release(struct ink__writer *writer)
     *writer = (struct ink__writer){ .descriptor = -1 };
 }
 
+/*
+ * Opens PATH.part, which is locked while it is written: what a killed program left behind, nobody holds, and it is
+ * written over. A writer that gets the lock may find that its file has just been renamed by the one that had it: then
+ * what it holds is PATH itself, and not to be touched.
+ */
+static int open_temporary(const char *temporary)
+{
+    for (;;) {
+        struct stat held, named;
+        const int descriptor = open(temporary, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0666);
+        if (descriptor < 0)
+            return -1;
+        /* A file system without locks has no better to offer. */
+        bool usable = flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+        usable = usable && fstat(descriptor, &held) == 0;
+        const bool renamed =
+            usable && (stat(temporary, &named) != 0 || held.st_dev != named.st_dev || held.st_ino != named.st_ino);
+        if (usable && !renamed && ftruncate(descriptor, 0) == 0)
+            return descriptor;
+        const int why = errno;
+        close(descriptor);
+        errno = why;
+        if (!renamed)
+            return -1;
+    }
+}
+
 enum ink_status ink__writer_open(struct ink__writer *writer, const char *path, struct ink_error *err)
 {
-    static const char suffix[] = ".XXXXXX.part";
+    static const char suffix[] = ".part";
     const size_t length = strlen(path);
     struct stat info;
     *writer = (struct ink__writer){ .descriptor = -1 };
@@ -100,9 +128,12 @@ enum ink_status ink__writer_open(struct ink__writer *writer, const char *path, s
     }
     memcpy(writer->temporary, path, length);
     memcpy(writer->temporary + length, suffix, sizeof suffix);
-    writer->descriptor = mkstemps(writer->temporary, (int)strlen(".part"));
+    writer->descriptor = open_temporary(writer->temporary);
     if (writer->descriptor < 0) {
-        const enum ink_status status = ink__fail_errno(err, path, "write");
+        const enum ink_status status =
+            errno == EWOULDBLOCK ? ink__fail(err, INK_FAILED, "%s: cannot write: another program is just writing %s",
+                                             path, writer->temporary)
+                                 : ink__fail_errno(err, path, "write");
         release(writer);
         return status;
     }
@@ -150,37 +181,40 @@ static void sync_folder(const char *path)
     free(copy);
 }
 
-enum ink_status ink__writer_commit(struct ink__writer *writer, struct ink_error *err)
+enum ink_status ink__writer_sync(struct ink__writer *writer, struct ink_error *err)
 {
-    enum ink_status status = INK_OK;
     flush(writer);
-    /* mkstemps makes private files; the umask decides for ours, as for any new file. */
-    const mode_t mask = umask(0);
-    umask(mask);
-    if (writer->error == 0 && fchmod(writer->descriptor, 0666 & ~mask) != 0)
-        writer->error = errno;
     if (writer->error == 0 && fsync(writer->descriptor) != 0)
         writer->error = errno;
-    if (close(writer->descriptor) != 0 && writer->error == 0)
-        writer->error = errno;
-    if (writer->error == 0 && rename(writer->temporary, writer->path) != 0)
-        writer->error = errno;
-    if (writer->error != 0) {
-        unlink(writer->temporary);
-        errno = writer->error;
-        status = ink__fail_errno(err, writer->path, "write");
-    } else {
-        sync_folder(writer->path);
-    }
-    release(writer);
+    if (writer->error == 0)
+        return INK_OK;
+    errno = writer->error;
+    const enum ink_status status = ink__fail_errno(err, writer->path, "write");
+    ink__writer_abandon(writer);
     return status;
+}
+
+enum ink_status ink__writer_commit(struct ink__writer *writer, struct ink_error *err)
+{
+    enum ink_status status = ink__writer_sync(writer, err);
+    if (status != INK_OK)
+        return status;
+    if (rename(writer->temporary, writer->path) != 0) {
+        status = ink__fail_errno(err, writer->path, "write");
+        ink__writer_abandon(writer);
+        return status;
+    }
+    sync_folder(writer->path);
+    close(writer->descriptor); /* only now, for the lock; fsync has told what could go wrong */
+    release(writer);
+    return INK_OK;
 }
 
 void ink__writer_abandon(struct ink__writer *writer)
 {
     if (writer->descriptor >= 0) {
+        unlink(writer->temporary); /* while the lock holds: the next writer's is another file */
         close(writer->descriptor);
-        unlink(writer->temporary);
     }
     release(writer);
 }

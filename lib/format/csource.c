@@ -352,25 +352,28 @@ static enum ink_status put_source(struct exporter *e, const char *path_h, struct
     return put_selftest(e, err);
 }
 
-static enum ink_status write_c(struct exporter *e, const char *path_c, const char *path_h, struct ink_error *err)
+/* Both files, or neither: they are renamed only when both are on disk. */
+static enum ink_status write_files(struct exporter *e, const char *path_c, const char *path_h, struct ink_error *err)
 {
-    enum ink_status status = ink__writer_open(&e->writer, path_c, err);
-    if (status != INK_OK)
-        return status;
-    status = put_source(e, path_h, err);
-    if (status == INK_OK)
-        return ink__writer_commit(&e->writer, err);
-    ink__writer_abandon(&e->writer);
-    return status;
-}
-
-static enum ink_status write_h(struct exporter *e, const char *path_h, struct ink_error *err)
-{
-    const enum ink_status status = ink__writer_open(&e->writer, path_h, err);
+    struct ink__writer header = { .descriptor = -1 };
+    enum ink_status status = ink__writer_open(&e->writer, path_h, err);
     if (status != INK_OK)
         return status;
     put_header(e);
-    return ink__writer_commit(&e->writer, err);
+    header = e->writer;
+    e->writer = (struct ink__writer){ .descriptor = -1 };
+    status = ink__writer_sync(&header, err);
+    if (status == INK_OK)
+        status = ink__writer_open(&e->writer, path_c, err);
+    if (status == INK_OK)
+        status = put_source(e, path_h, err);
+    if (status == INK_OK)
+        status = ink__writer_commit(&e->writer, err);
+    if (status == INK_OK)
+        status = ink__writer_commit(&header, err);
+    ink__writer_abandon(&e->writer);
+    ink__writer_abandon(&header);
+    return status;
 }
 
 /* ---- What can be exported ---------------------------------------------------------------------------------------- */
@@ -439,9 +442,7 @@ enum ink_status ink_export_c(const struct ink_net *net, const char *name, const 
     if (status == INK_OK)
         status = ink__place_values(e.plan, e.normalises, e.places, &e.scratch, err);
     if (status == INK_OK)
-        status = write_c(&e, path_c, path_h, err);
-    if (status == INK_OK)
-        status = write_h(&e, path_h, err);
+        status = write_files(&e, path_c, path_h, err);
 out:
     free(e.places);
     ink__plan_free(e.plan);

@@ -1,5 +1,7 @@
 /* Writing safetensors, so that the same tensors always give the same bytes. */
 #include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,23 +34,59 @@ static const void **sorted(const void *first, size_t count, size_t size, int (*c
     return order;
 }
 
-/* Puts `value`, which it takes, into `object`. jansson says NULL both for text that is not UTF-8 and for no memory. */
+/* As jansson judges, which answers NULL both for text that is not UTF-8 and for want of memory. */
+static bool is_utf8(const char *text)
+{
+    static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
+    for (const unsigned char *at = (const unsigned char *)text; *at != 0;) {
+        const unsigned char first = *at++;
+        const size_t more = first < 0x80 ? 0 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : 3;
+        uint32_t code = more == 0 ? first : first & (0x3fu >> more);
+        if ((first >= 0x80 && first < 0xc0) || first >= 0xf8)
+            return false;
+        for (size_t i = 0; i < more; i++, at++) {
+            if ((*at & 0xc0) != 0x80)
+                return false;
+            code = code << 6 | (*at & 0x3f);
+        }
+        if (code < least[more] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+            return false;
+    }
+    return true;
+}
+
+/* Puts `value`, which it takes, into `object`; NULL is one that found no memory. */
 static enum ink_status put(json_t *object, const char *key, json_t *value, struct ink_error *err)
 {
     if (json_object_get(object, key) != NULL) {
         json_decref(value);
         return ink__fail(err, INK_BAD_ARGUMENT, "safetensors: '%s' twice", key);
     }
-    if (json_object_set_new(object, key, value) != 0)
-        return ink__fail(err, INK_BAD_ARGUMENT, "safetensors: '%s': not UTF-8, or out of memory", key);
-    return INK_OK;
+    if (!is_utf8(key)) {
+        json_decref(value);
+        return ink__fail(err, INK_BAD_ARGUMENT, "safetensors: '%s': not UTF-8", key);
+    }
+    return json_object_set_new(object, key, value) == 0 ? INK_OK : ink__fail_memory(err);
 }
 
+static enum ink_status put_text(json_t *object, const char *key, const char *text, struct ink_error *err)
+{
+    if (!is_utf8(text))
+        return ink__fail(err, INK_BAD_ARGUMENT, "safetensors: '%s': not UTF-8", key);
+    return put(object, key, json_string(text), err);
+}
+
+/* NULL if memory runs out. */
 static json_t *describe(const struct ink__entry *entry, size_t begin, size_t end)
 {
     json_t *shape = json_array();
-    for (size_t i = 0; i < entry->rank; i++)
-        json_array_append_new(shape, json_integer((json_int_t)entry->shape[i]));
+    bool whole = shape != NULL;
+    for (size_t i = 0; whole && i < entry->rank; i++)
+        whole = json_array_append_new(shape, json_integer((json_int_t)entry->shape[i])) == 0;
+    if (!whole) {
+        json_decref(shape);
+        return NULL;
+    }
     return json_pack("{s:s, s:o, s:[I, I]}", "dtype", ink__dtypes[entry->dtype].name, "shape", shape, "data_offsets",
                      (json_int_t)begin, (json_int_t)end);
 }
@@ -62,7 +100,7 @@ static enum ink_status make_header(char **text, const struct ink__entry *const *
     json_t *header = json_object(), *pairs = json_object();
     size_t offset = 0;
     for (size_t i = 0; status == INK_OK && i < metadata_count; i++)
-        status = put(pairs, metadata[i]->key, json_string(metadata[i]->value), err);
+        status = put_text(pairs, metadata[i]->key, metadata[i]->value, err);
     if (status == INK_OK && metadata_count > 0)
         status = put(header, INK__METADATA_KEY, json_incref(pairs), err);
     for (size_t i = 0; status == INK_OK && i < count; i++) {

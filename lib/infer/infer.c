@@ -189,7 +189,7 @@ static void infer_max_pool(const struct infer_window *s, const float *x, float *
                 for (h = 0; h < s->kernel_height; h++)
                     for (w = 0; w < s->kernel_width; w++) {
                         const float value = corner[(h * s->width + w) * s->channels];
-                        largest = value > largest ? value : largest;
+                        largest = value > largest || value != value ? value : largest; /* a NaN stays */
                     }
                 *y++ = largest;
             }

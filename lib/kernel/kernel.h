@@ -137,8 +137,8 @@ struct ink__kernels {
      * NULL. p == z is allowed. */
     void (*softmax)(const float *z, size_t n, size_t classes, float *p, float *log_sum);
 
-    /* Largest and mean of each window, (H, W, C) -> (OH, OW, C), for one image. The gradient of the largest goes to its
-     * first place in row-major order. dx is overwritten. */
+    /* Largest and mean of each window, (H, W, C) -> (OH, OW, C), for one image; NaN where the window holds one. The
+     * gradient of the largest goes to its first place in row-major order, that of a NaN nowhere. dx is overwritten. */
     void (*max_pool)(const struct ink__pool *pool, const float *x, float *y);
     void (*max_pool_backward)(const struct ink__pool *pool, const float *x, const float *y, const float *dy, float *dx);
     void (*mean_pool)(const struct ink__pool *pool, const float *x, float *y);

@@ -13,9 +13,12 @@ static void max_pool(const struct ink__pool *pool, const float *x, float *y)
             const float *const window = x + corner(pool, row, column);
             for (size_t c = 0; c < channels; c += LANES) {
                 vec largest = v_load(window + c);
-                for (size_t i = 0; i < pool->kernel_height; i++)
-                    for (size_t j = 0; j < pool->kernel_width; j++)
-                        largest = v_max(v_load(window + i * pitch + j * channels + c), largest);
+                for (size_t i = 0; i < pool->kernel_height; i++) {
+                    for (size_t j = 0; j < pool->kernel_width; j++) {
+                        const vec here = v_load(window + i * pitch + j * channels + c);
+                        largest = v_where_equal(here, here, v_max(here, largest), here); /* NaN is no equal of itself */
+                    }
+                }
                 store_row(y + c, largest, channels - c);
             }
         }
