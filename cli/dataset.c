@@ -131,23 +131,3 @@ void cli_report_balance(const struct ink_dataset *data, const char *hint)
     }
     free(counts);
 }
-
-/* ---- Networks ---------------------------------------------------------------------------------------------------- */
-
-char *cli_network_for(const char *net, size_t classes)
-{
-    static const char last_layer[] = "dense 10";
-    const struct ink_preset *preset = ink_presets();
-    while (preset->name != NULL && strcmp(preset->name, net) != 0)
-        preset++;
-    const char *last = NULL;
-    for (const char *at = preset->spec; preset->name != NULL && (at = strstr(at, last_layer)) != NULL; at++)
-        last = at;
-    if (last == NULL || classes < 2)
-        return strdup(net);
-    const size_t before = (size_t)(last - preset->spec), size = strlen(preset->spec) + 32;
-    char *const spec = malloc(size);
-    if (spec != NULL)
-        snprintf(spec, size, "%.*sdense %zu%s", (int)before, preset->spec, classes, last + strlen(last_layer));
-    return spec;
-}

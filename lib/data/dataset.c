@@ -42,6 +42,12 @@ void ink_dataset_free(struct ink_dataset *data)
     free(data);
 }
 
+void ink_dataset_limit(struct ink_dataset *data, size_t count)
+{
+    if (count > 0 && count < data->count)
+        data->count = count;
+}
+
 static size_t largest(const uint16_t *labels, size_t count)
 {
     size_t most = 0;
