@@ -117,7 +117,9 @@ struct ink_dataset_options {
  *   - a CSV file, plain or gzipped, a line an image: a label in the first or the last column and pixels from 0 to 255,
  *     with or without a line of headings. Square images of 1 or 3 channels, unless options->size has the number of
  *     pixels that there are;
- *   - an npz file of NumPy's with x_train, y_train, x_test, y_test (or the like: see lib/data/numpy.c), or with x and y;
+ *   - an npz file of NumPy's with the arrays x_train, y_train, x_test, y_test (or train_images, train_labels, ...), or
+ *     with x and y (or X, images and labels, data and target, arr_0 and arr_1): images as (N, H, W), (N, H, W, C) or
+ *     (N, pixels), whole numbers from 0 to 255 of any type; class_names, an array of texts, if it is there;
  *   - an IDX or npy image file, with its label file.
  * Files are told apart by content, and what is not divided into training and test images is opened whole whatever
  * `split` says: see ink_dataset_is_whole. IDX files may be plain (mapped, not copied) or gzipped.
