@@ -128,10 +128,9 @@ const struct command cmd_serve = {
                       "taken; idle connections are closed after it" },
             { .name = NULL },
         },
-    .examples = (const char *const[]){ "inkling serve digits.safetensors",
-                                       "curl -H 'Content-Type: image/png' --data-binary @photo.png "
-                                       "http://127.0.0.1:8080/v1/predict",
-                                       NULL },
+    .examples =
+        (const char *const[]){ "inkling serve digits.safetensors",
+                               "curl -H content-type:image/png --data-binary @a.png 127.0.0.1:8080/v1/predict", NULL },
     .defaults = &(const struct serve_arguments){ .host = "127.0.0.1",
                                                  .port = 8080,
                                                  .body = 8 << 20,
