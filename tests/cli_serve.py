@@ -9,10 +9,12 @@ import shlex
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
+import zlib
 
 import numpy as np
 
@@ -265,6 +267,10 @@ def test_limits(model, images):
         check(status(json.dumps({"png": [small] * 5}), JSON)[0] == 413, "five are not")
         check(status(png(255 * np.eye(44)), PNG)[0] == 200, "44 x 44 pixels are allowed")
         check(status(png(255 * np.eye(45)), PNG) == (413, "the picture: 45 x 45 pixels, expected at most 2000"), "45 x 45 are not")
+        huge = bytearray(png(np.zeros((1, 1))))
+        huge[16:24] = struct.pack(">II", 20000, 20000)
+        huge[29:33] = struct.pack(">I", zlib.crc32(huge[12:29]))
+        check(status(bytes(huge), PNG) == (413, "the picture: 20000 x 20000 pixels, expected at most 2000"), "a PNG that says so")
         check(status(b"P5 999999999 999999999 255\n", PGM)[0] in (400, 413), "a promise of many pixels")
         bomb = b"P6 40 40 255\n" + bytes(4800)
         check(status(bomb, "image/x-portable-pixmap")[0] == 422, "all black is no ink")

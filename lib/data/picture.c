@@ -27,12 +27,14 @@ enum ink_status ink__picture_new(struct ink_picture **out, size_t height, size_t
     *out = NULL;
     if (height == 0 || width == 0)
         return ink__fail(err, INK_BAD_INPUT, "%s: %zu x %zu pixels, expected at least one", name, width, height);
-    if (!ink__multiply(&pixels, height, width) || pixels > MOST_PIXELS)
-        return ink__fail(err, INK_BAD_INPUT, "%s: %zu x %zu pixels, expected at most 64 megapixels", name, width,
-                         height);
-    if (pixels > most)
+    if (!ink__multiply(&pixels, height, width))
+        pixels = SIZE_MAX;
+    if (pixels > most && most < MOST_PIXELS)
         return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu x %zu pixels, expected at most %zu", name, width, height,
                          most);
+    if (pixels > MOST_PIXELS)
+        return ink__fail(err, INK_BAD_INPUT, "%s: %zu x %zu pixels, expected at most 64 megapixels", name, width,
+                         height);
     struct ink_picture *picture = ink__array(1, sizeof *picture);
     if (picture != NULL) {
         picture->name = ink__string(name);
