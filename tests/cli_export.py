@@ -162,7 +162,7 @@ def test_usage(model, work):
     for arguments, code, words in [
             (["-o", f"{work}/net.txt"], 2, ["expected a name that ends in one of .c"]), (["-o", ".c"], 2, [".c"]),
             (["-o", out, "--name", "9"], 2, ["name '9'"]), (["-o", out, "--format", "d"], 2, ["found 'd'"]),
-            (["-o", f"{work}/none/net.c"], 1, ["none/net.c"]), ([], 2, ["--output"])]:
+            (["-o", f"{work}/none/net.c"], 1, ["none/net."]), ([], 2, ["--output"])]:
         check_run(run("export", model, *arguments), code, *words)
     check_run(run("export", f"{work}/missing", "-o", out), 1, "missing")
 
