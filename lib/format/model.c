@@ -11,7 +11,6 @@
  */
 #include <ctype.h>
 #include <float.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "format/json.h"
 #include "format/safetensors.h"
 #include "nn/net.h"
 
@@ -57,7 +57,7 @@ static void add_text(struct texts *texts, const char *key, const char *value)
 /* Adds an array, which it takes. 9 digits tell every float from its neighbours. */
 static void add_array(struct texts *texts, enum key key, json_t *array)
 {
-    char *text = json_dumps(array, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = ink__json_text(array, JSON_COMPACT | JSON_REAL_PRECISION(9));
     if (text != NULL)
         add_text(texts, keys[key], text);
     texts->failed |= text == NULL;
@@ -196,7 +196,10 @@ static enum ink_status read_network(struct loading *l)
 static enum ink_status read_array(const struct loading *l, enum key key, size_t count, json_t **array)
 {
     const char *text = ink__safetensors_metadata(l->file, keys[key]);
-    *array = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    json_error_t ignored;
+    *array = NULL;
+    if (text != NULL && ink__json_parse(array, text, strlen(text), &ignored) == INK_FAILED)
+        return ink__fail_memory(l->err);
     if (text == NULL || (json_is_array(*array) && json_array_size(*array) == count))
         return INK_OK;
     json_decref(*array);
