@@ -25,7 +25,7 @@ static void make_trainer(void)
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * 37);
     for (size_t i = 0; i < COUNT; i++)
-        labels[i] = i % 2;
+        labels[i] = (uint8_t)(i % 2);
     ink_train_options_default(&options, spec);
     options.epochs = 2;
     options.batch = 2;

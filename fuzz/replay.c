@@ -1,7 +1,7 @@
 /* Runs the inputs that are named, files or folders of files: for builds without libFuzzer. */
-#include <dirent.h>
-
 #include "input.h"
+
+#include <dirent.h>
 
 static size_t replayed;
 

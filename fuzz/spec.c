@@ -15,8 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = input_text(data, size);
     if (ink__net_make(&net, shape, text, NULL) == INK_OK) {
         if (ink__net_make(&again, shape, ink_net_spec(net), NULL) != INK_OK ||
-            strcmp(ink_net_spec(net), ink_net_spec(again)) != 0 ||
-            ink_net_parameters(net) != ink_net_parameters(again))
+            strcmp(ink_net_spec(net), ink_net_spec(again)) != 0 || ink_net_parameters(net) != ink_net_parameters(again))
             abort();
         ink_net_free(again);
         if (ink_net_parameters(net) <= MOST_PARAMETERS && ink__net_allocate(net, NULL) == INK_OK &&

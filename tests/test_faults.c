@@ -283,10 +283,10 @@ static void check_outputs(const char *failed, const struct fault *fault)
 
 enum { INPUTS = 5 };
 
-/* jansson 2.14 tells a parser's want of memory as an error of the text. */
+/* jansson 2.14 tells a parser's lasting want of memory as an error of the text. */
 static bool is_blamed_on_file(enum ink_status status, const char *step, const struct fault *fault)
 {
-    return status == INK_BAD_INPUT && fault->kind == FAULT_ALLOCATE &&
+    return status == INK_BAD_INPUT && fault->kind == FAULT_ALLOCATE && fault->lasts &&
            (strcmp(step, "resume") == 0 || strcmp(step, "load the model") == 0);
 }
 

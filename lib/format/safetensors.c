@@ -1,6 +1,5 @@
 #include "format/safetensors.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "format/json.h"
 
 #define MOST_NAME_BYTES 255
 
@@ -114,10 +114,10 @@ static enum ink_status read_length(size_t *length, const struct ink__file *file,
 static enum ink_status parse_header(json_t **header, const unsigned char *text, size_t length, struct place at)
 {
     json_error_t error;
-    *header = json_loadb((const char *)text, length, JSON_REJECT_DUPLICATES, &error);
-    if (*header != NULL)
+    const enum ink_status status = ink__json_parse(header, (const char *)text, length, &error);
+    if (status == INK_OK)
         return INK_OK;
-    if (json_error_code(&error) == json_error_out_of_memory)
+    if (status == INK_FAILED)
         return ink__fail_memory(at.err);
     return ink__fail(at.err, INK_BAD_INPUT, "%s: byte %zu: header: %s", at.path,
                      INK__LENGTH_BYTES + (size_t)error.position, error.text);

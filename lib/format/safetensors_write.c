@@ -1,5 +1,4 @@
 /* Writing safetensors, so that the same tensors always give the same bytes. */
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "format/json.h"
 #include "format/safetensors.h"
 
 static int by_alignment_then_name(const void *a, const void *b)
@@ -108,7 +108,7 @@ static enum ink_status make_header(char **text, const struct ink__entry *const *
         status = put(header, entries[i]->name, describe(entries[i], offset, end), err);
         offset = end;
     }
-    *text = status == INK_OK ? json_dumps(header, JSON_COMPACT) : NULL;
+    *text = status == INK_OK ? ink__json_text(header, JSON_COMPACT) : NULL;
     if (status == INK_OK && *text == NULL)
         status = ink__fail_memory(err);
     json_decref(pairs);
