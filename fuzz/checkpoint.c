@@ -18,14 +18,15 @@ static bool stop_after_first(void *context, const struct ink_progress *progress)
 /* A new trainer for every input: one that has resumed is not new any more. */
 static void make_trainer(void)
 {
-    static uint8_t pixels[COUNT * SIDE * SIDE], labels[COUNT];
+    static uint8_t pixels[COUNT * SIDE * SIDE];
+    static uint16_t labels[COUNT];
     const struct ink_shape shape = { SIDE, SIDE, 1 };
     const char *const spec = "conv 1 3x3, norm relu, dense 2";
     struct ink_train_options options;
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * 37);
     for (size_t i = 0; i < COUNT; i++)
-        labels[i] = (uint8_t)(i % 2);
+        labels[i] = (uint16_t)(i % 2);
     ink_train_options_default(&options, spec);
     options.epochs = 2;
     options.batch = 2;

@@ -58,8 +58,11 @@ static void flatten(uint8_t *pixels, size_t count, size_t channels)
 static enum ink_status read_picture(struct ink_picture **out, png_structp png, png_infop info, struct source *source,
                                     size_t most, const char *name, struct ink_error *err)
 {
-    if (setjmp(png_jmpbuf(png)) != 0)
+    if (setjmp(png_jmpbuf(png)) != 0) {
+        if (strstr(source->message, "memory") != NULL) /* libpng says it in no other way */
+            return ink__fail_memory(err);
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: a damaged PNG: %s", name, source->at, source->message);
+    }
     png_set_read_fn(png, source, read_bytes);
     png_read_info(png, info);
     png_set_expand(png); /* palettes to colours, 1 to 4 bits to 8, a transparent colour to alpha */

@@ -1,11 +1,6 @@
 /*
  * A network as a file: a tensor a parameter, and in the metadata what it takes to use them, see texts.h.
  */
-<<<<<<< HEAD
-=======
-#include <ctype.h>
-#include <float.h>
->>>>>>> refs/heads/trust
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,11 +8,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-<<<<<<< HEAD
 #include "format/import.h"
-=======
-#include "format/json.h"
->>>>>>> refs/heads/trust
 #include "format/safetensors.h"
 #include "format/texts.h"
 #include "nn/net.h"
@@ -26,73 +17,6 @@
 
 /* ---- Saving ------------------------------------------------------------------------------------------------------ */
 
-<<<<<<< HEAD
-=======
-/* The file's metadata while it is put together; owns its texts. */
-struct texts {
-    struct ink__pair *pairs;
-    size_t count;
-    bool failed;
-};
-
-static void add_text(struct texts *texts, const char *key, const char *value)
-{
-    struct ink__pair *pair = &texts->pairs[texts->count++];
-    pair->key = ink__string(key);
-    pair->value = ink__string(value);
-    texts->failed |= pair->key == NULL || pair->value == NULL;
-}
-
-/* Adds an array, which it takes. 9 digits tell every float from its neighbours. */
-static void add_array(struct texts *texts, enum key key, json_t *array)
-{
-    char *text = ink__json_text(array, JSON_COMPACT | JSON_REAL_PRECISION(9));
-    if (text != NULL)
-        add_text(texts, keys[key], text);
-    texts->failed |= text == NULL;
-    free(text);
-    json_decref(array);
-}
-
-static void add_class_names(struct texts *texts, const struct ink_net *net)
-{
-    json_t *names = json_array();
-    for (size_t c = 0; c < net->classes; c++)
-        texts->failed |= json_array_append_new(names, json_string(net->class_names[c])) != 0;
-    add_array(texts, KEY_CLASSES, names);
-}
-
-/* A number a channel, unless all are `usual`. */
-static void add_channels(struct texts *texts, enum key key, const struct ink_net *net, const float *values, float usual)
-{
-    bool all_usual = true;
-    json_t *numbers = json_array();
-    for (size_t c = 0; c < net->input.channels; c++) {
-        all_usual &= values[c] == usual;
-        texts->failed |= json_array_append_new(numbers, json_real((double)values[c])) != 0;
-    }
-    if (all_usual)
-        json_decref(numbers);
-    else
-        add_array(texts, key, numbers);
-}
-
-static void add_texts(struct texts *texts, const struct ink_net *net)
-{
-    char input[80];
-    snprintf(input, sizeof input, "%zux%zux%zu", net->input.height, net->input.width, net->input.channels);
-    add_text(texts, keys[KEY_FORMAT], FORMAT);
-    add_text(texts, keys[KEY_SPEC], net->spec);
-    add_text(texts, keys[KEY_INPUT], input);
-    add_class_names(texts, net);
-    add_channels(texts, KEY_MEAN, net, net->mean, 0.0f);
-    add_channels(texts, KEY_DEVIATION, net, net->deviation, 1.0f);
-    for (size_t i = 0; i < net->metadata_count; i++)
-        if (!is_own_key(net->metadata[i].key))
-            add_text(texts, net->metadata[i].key, net->metadata[i].value);
-}
-
->>>>>>> refs/heads/trust
 /* Fills one entry a parameter, their rows packed into `packed`, which has room for all. */
 static void list_parameters(struct ink__entry *entries, float *packed, const struct ink_net *net)
 {
@@ -140,60 +64,8 @@ struct loading {
 
 static enum ink_status check_format(const struct loading *l, const struct ink__texts *texts)
 {
-<<<<<<< HEAD
     const char *const found = ink__texts_find(texts, INK__TEXT_FORMAT);
     if (found != NULL && strcmp(found, FORMAT) == 0)
-=======
-    const char *found = ink__safetensors_metadata(l->file, keys[key]);
-    if (found == NULL)
-        return ink__fail(l->err, INK_BAD_INPUT, "%s: metadata '%s': missing, expected %s", l->path, keys[key], what);
-    return ink__fail(l->err, INK_BAD_INPUT, "%s: metadata '%s': '%.80s', expected %s", l->path, keys[key], found, what);
-}
-
-/* "28x28x1" */
-static bool parse_shape(struct ink_shape *shape, const char *text)
-{
-    size_t *const sides[] = { &shape->height, &shape->width, &shape->channels };
-    for (size_t i = 0; text != NULL && i < 3; i++) {
-        if (!isdigit((unsigned char)*text))
-            return false;
-        for (*sides[i] = 0; isdigit((unsigned char)*text) && *sides[i] < MOST_SIDE; text++)
-            *sides[i] = 10 * *sides[i] + (size_t)(*text - '0');
-        if (*text++ != (i < 2 ? 'x' : '\0'))
-            return false;
-    }
-    return text != NULL;
-}
-
-/* Makes the network, still without weights. */
-static enum ink_status read_network(struct loading *l)
-{
-    const char *format = ink__safetensors_metadata(l->file, keys[KEY_FORMAT]);
-    const char *spec = ink__safetensors_metadata(l->file, keys[KEY_SPEC]);
-    struct ink_shape input;
-    struct ink_error inner;
-    if (format == NULL || strcmp(format, FORMAT) != 0)
-        return wrong_text(l, KEY_FORMAT, "'" FORMAT "' (is this a model of inkling's?)");
-    if (!parse_shape(&input, ink__safetensors_metadata(l->file, keys[KEY_INPUT])))
-        return wrong_text(l, KEY_INPUT, "a shape such as 28x28x1");
-    if (spec == NULL)
-        return wrong_text(l, KEY_SPEC, "the network's line of text");
-    const enum ink_status status = ink__net_make(&l->net, input, spec, &inner);
-    if (status == INK_BAD_ARGUMENT) /* the file's mistake here, not the caller's */
-        return ink__fail(l->err, INK_BAD_INPUT, "%s: metadata: %s", l->path, inner.message);
-    return status == INK_OK ? INK_OK : ink__fail(l->err, status, "%s", inner.message);
-}
-
-/* Parses the array of `count` elements under `key`; *array is NULL if there is none. */
-static enum ink_status read_array(const struct loading *l, enum key key, size_t count, json_t **array)
-{
-    const char *text = ink__safetensors_metadata(l->file, keys[key]);
-    json_error_t ignored;
-    *array = NULL;
-    if (text != NULL && ink__json_parse(array, text, strlen(text), &ignored) == INK_FAILED)
-        return ink__fail_memory(l->err);
-    if (text == NULL || (json_is_array(*array) && json_array_size(*array) == count))
->>>>>>> refs/heads/trust
         return INK_OK;
     return ink__fail(l->err, INK_BAD_INPUT,
                      "%s: metadata 'format': %s%.80s%s, expected '" FORMAT "' (is this a model of inkling's?)", l->path,

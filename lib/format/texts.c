@@ -1,4 +1,5 @@
 #include "format/texts.h"
+#include "format/json.h"
 
 #include <ctype.h>
 #include <float.h>
@@ -53,7 +54,7 @@ static void add_text(struct making *m, const char *key, const char *value)
 /* Adds an array, which it takes. 9 digits tell every float from its neighbours. */
 static void add_array(struct making *m, enum key key, json_t *array)
 {
-    char *text = json_dumps(array, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    char *text = ink__json_text(array, JSON_COMPACT | JSON_REAL_PRECISION(9));
     if (text != NULL)
         add_text(m, keys[key], text);
     m->failed |= text == NULL;
@@ -176,7 +177,10 @@ enum ink_status ink__texts_network(struct ink_net **out, const struct ink__texts
 static enum ink_status read_array(const struct reading *r, enum key key, size_t count, json_t **array)
 {
     const char *text = ink__texts_find(r->texts, keys[key]);
-    *array = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    json_error_t ignored;
+    *array = NULL;
+    if (text != NULL && ink__json_parse(array, text, strlen(text), &ignored) == INK_FAILED)
+        return ink__fail_memory(r->err);
     if (text == NULL || (json_is_array(*array) && json_array_size(*array) == count))
         return INK_OK;
     json_decref(*array);
