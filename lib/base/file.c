@@ -95,13 +95,15 @@ static int open_temporary(const char *temporary)
         if (descriptor < 0)
             return -1;
         /* A file system without locks has no better to offer. */
-        bool usable = flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-        usable = usable && fstat(descriptor, &held) == 0;
+        const bool locked = flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+        const bool known = locked && fstat(descriptor, &held) == 0;
         const bool renamed =
-            usable && (stat(temporary, &named) != 0 || held.st_dev != named.st_dev || held.st_ino != named.st_ino);
-        if (usable && !renamed && ftruncate(descriptor, 0) == 0)
+            known && (stat(temporary, &named) != 0 || held.st_dev != named.st_dev || held.st_ino != named.st_ino);
+        if (known && !renamed && ftruncate(descriptor, 0) == 0)
             return descriptor;
         const int why = errno;
+        if (locked && !renamed)
+            unlink(temporary);
         close(descriptor);
         errno = why;
         if (!renamed)
