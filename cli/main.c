@@ -10,7 +10,7 @@
 
 static const struct command *const commands[] = { &cmd_train,   &cmd_eval,     &cmd_predict, &cmd_show,  &cmd_export,
                                                   &cmd_verify,  &cmd_notebook, &cmd_fetch,   &cmd_bench, &cmd_selftest,
-                                                  &cmd_recipes, &cmd_tune,     NULL };
+                                                  &cmd_recipes, &cmd_tune,     &cmd_report,  NULL };
 
 static const char *command_name(const void *context, size_t i)
 {

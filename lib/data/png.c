@@ -103,15 +103,17 @@ enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, siz
 
 /* ---- Writing ----------------------------------------------------------------------------------------------------- */
 
-enum ink_status ink_picture_write_png(const char *path, struct ink_shape shape, const uint8_t *pixels,
-                                      struct ink_error *err)
+enum ink_status ink_picture_encode_png(unsigned char **bytes, size_t *size, struct ink_shape shape,
+                                       const uint8_t *pixels, const char *name, struct ink_error *err)
 {
-    size_t size;
+    size_t area;
+    *bytes = NULL;
+    *size = 0;
     if (shape.channels != 1 && shape.channels != 3)
-        return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu channels, expected 1 or 3", path, shape.channels);
+        return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu channels, expected 1 or 3", name, shape.channels);
     if (shape.height == 0 || shape.height > INT32_MAX || shape.width == 0 || shape.width > INT32_MAX ||
-        !ink__multiply(&size, shape.height, shape.width) || size > INT32_MAX / shape.channels)
-        return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu x %zu pixels do not fit a PNG", path, shape.width,
+        !ink__multiply(&area, shape.height, shape.width) || area > INT32_MAX / shape.channels)
+        return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu x %zu pixels do not fit a PNG", name, shape.width,
                          shape.height);
 
     enum ink_status status = INK_OK;
@@ -120,23 +122,31 @@ enum ink_status ink_picture_write_png(const char *path, struct ink_shape shape, 
                         .height = (png_uint_32)shape.height,
                         .format = shape.channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY };
     png_alloc_size_t encoded = PNG_IMAGE_PNG_SIZE_MAX(image); /* becomes what was used */
-    unsigned char *bytes = ink__array(encoded, 1);
-    if (bytes == NULL) {
+    *bytes = ink__array(encoded, 1);
+    if (*bytes == NULL) {
         status = ink__fail_memory(err);
-        goto out;
+    } else if (!png_image_write_to_memory(&image, *bytes, &encoded, 0, pixels, 0, NULL)) {
+        status = ink__fail(err, INK_FAILED, "%s: cannot encode a PNG: %s", name, image.message);
+        free(*bytes);
+        *bytes = NULL;
+    } else {
+        *size = encoded;
     }
-    if (!png_image_write_to_memory(&image, bytes, &encoded, 0, pixels, 0, NULL)) {
-        status = ink__fail(err, INK_FAILED, "%s: cannot encode a PNG: %s", path, image.message);
-        goto out;
-    }
+    png_image_free(&image);
+    return status;
+}
+
+enum ink_status ink_picture_write_png(const char *path, struct ink_shape shape, const uint8_t *pixels,
+                                      struct ink_error *err)
+{
+    unsigned char *bytes;
+    size_t size;
     struct ink__writer writer;
-    status = ink__writer_open(&writer, path, err);
-    if (status == INK_OK) {
-        ink__writer_write(&writer, bytes, encoded);
+    enum ink_status status = ink_picture_encode_png(&bytes, &size, shape, pixels, path, err);
+    if (status == INK_OK && (status = ink__writer_open(&writer, path, err)) == INK_OK) {
+        ink__writer_write(&writer, bytes, size);
         status = ink__writer_commit(&writer, err);
     }
-out:
-    png_image_free(&image);
     free(bytes);
     return status;
 }
