@@ -257,6 +257,7 @@ static enum ink_status write_report(const struct training *training, struct ink_
 {
     const struct train_arguments *a = training->arguments;
     const struct report_request request = { .data = training->call->operands[0],
+                                            .split = INK_TEST,
                                             .no_test = a->no_test,
                                             .compute = training->options.compute };
     struct run run;

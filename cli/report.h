@@ -42,10 +42,13 @@ struct run_miss {
 };
 struct run_misses {
     struct ink_dataset *data; /* owned by the run */
-    const char *split;        /* "test", "train" */
+    const char *split;        /* "test", "train" or, of a data set without splits, "all" */
     struct run_miss *list;
     size_t count;
 };
+
+/* "training" for "train", the others as they are. */
+const char *run_images_word(const char *split);
 
 /* Answers by confidence, the probability of the answer: how many, their mean confidence, the share that was right. */
 struct run_bin {

@@ -51,7 +51,7 @@ static const char style[] =
     ".matrix tbody th,.matrix thead th{border:0;max-width:9rem;overflow:hidden;text-overflow:ellipsis}\n"
     ".matrix .zero{color:var(--rule)}\n"
     ".text td{white-space:normal;overflow-wrap:anywhere}\n"
-    ".plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(19rem,100%),1fr));gap:1rem 1.5rem}\n"
+    ".plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(17rem,100%),1fr));gap:1rem 1.5rem}\n"
     "figure{margin:0}.plot figcaption{color:var(--ink);font-size:.875rem;font-weight:600}\n"
     "svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font-size:12px}\n"
     ".y{text-anchor:end}.x{text-anchor:middle}.grid{stroke:var(--rule);fill:none}\n"
@@ -72,7 +72,9 @@ static const char style[] =
     ".images figcaption{font-size:.75rem;line-height:1.35;margin-top:.3rem;overflow-wrap:anywhere}"
     ".images b{color:var(--ink);font-weight:600}\n"
     ".filters{max-width:100%;height:auto;image-rendering:pixelated;border-radius:.25rem}\n"
-    ".half{max-width:30rem}\n"
+    ".half{max-width:24rem}\n"
+    ".pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(27rem,100%),1fr));gap:0 2rem}"
+    ".pair>div{min-width:0}\n"
     "pre{background:var(--card);border-radius:.5rem;padding:.75rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere;"
     "font:.875rem/1.5 ui-monospace,\"DejaVu Sans Mono\",Menlo,Consolas,monospace}\n"
     "footer{margin-top:3rem;border-top:1px solid var(--rule);padding-top:.75rem;font-size:.8125rem;"
@@ -100,7 +102,8 @@ static void print_tiles(FILE *file, const struct run *run)
                  100 * run->metrics.accuracy_high);
         print_tile(file, "accuracy", value, more);
         snprintf(value, sizeof value, "%s", terminal_number(number, run->metrics.count - run->metrics.correct));
-        snprintf(more, sizeof more, "of %s, %s images", terminal_number(number, run->metrics.count), run->split);
+        snprintf(more, sizeof more, "of %s, %s images", terminal_number(number, run->metrics.count),
+                 run_images_word(run->split));
         print_tile(file, "wrong", value, more);
         snprintf(value, sizeof value, "%.4f", run->metrics.loss);
         snprintf(more, sizeof more, "calibration error %.2f%%", 100 * run->calibration_error);

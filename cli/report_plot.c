@@ -3,22 +3,27 @@
 
 #include <stdlib.h>
 
-enum { WIDTH = 440, HEIGHT = 250, LEFT = 56, RIGHT = 14, TOP = 14, BOTTOM = 40, MOST_DOTS = 40 };
+enum { WIDTH = 330, HEIGHT = 220, LEFT = 50, RIGHT = 20, TOP = 12, BOTTOM = 40, MOST_DOTS = 40 };
 
-/* The axis of a value: from least to most in equal steps that are 1, 2 or 5 times a power of ten. */
+/* An axis from least to most; its ticks are the multiples of step. */
 struct axis {
     double least, most, step;
 };
 
-static struct axis axis_of(double least, double most)
+/* 1, 2 or 5 times a power of ten, of which four or more fit in `span`, if not by much. */
+static double step_of(double span)
 {
     static const double nice[] = { 1, 2, 5, 10 };
-    const double span = most > least ? most - least : fabs(most) > 0 ? fabs(most) : 1;
     const double power = pow(10, floor(log10(span / 4)));
     size_t i = 0;
     while (i < 3 && nice[i] * power < span / 4)
         i++;
-    const double step = nice[i] * power;
+    return nice[i] * power;
+}
+
+static struct axis axis_of(double least, double most)
+{
+    const double step = step_of(most > least ? most - least : fabs(most) > 0 ? fabs(most) : 1);
     struct axis axis = { step * floor(least / step + 1e-9), step * ceil(most / step - 1e-9), step };
     if (axis.most <= axis.least)
         axis.most = axis.least + step;
@@ -49,7 +54,7 @@ static void print_tick(FILE *file, double value, double step, bool percent)
     if (percent)
         fprintf(file, "%.*f%%", least < 0.095 ? 2 : least < 0.95 ? 1 : 0, shown);
     else
-        fprintf(file, "%.3g", fabs(shown) < least / 2 ? 0 : shown);
+        fprintf(file, "%.3g", fabs(shown) < least / 1e3 ? 0 : shown);
 }
 
 static void frame(FILE *file, const struct axis *x, const char *x_title, bool x_percent, const struct axis *y,
@@ -61,7 +66,7 @@ static void frame(FILE *file, const struct axis *x, const char *x_title, bool x_
         print_tick(file, v, y->step, y_percent);
         fprintf(file, "</text>\n");
     }
-    for (double v = x->least; v <= x->most + x->step / 2; v += x->step) {
+    for (double v = x->step * ceil(x->least / x->step); v <= x->most * (1 + 1e-9); v += x->step) {
         fprintf(file, "<text class=\"x\" x=\"%.1f\" y=\"%d\">", place_x(x, v), HEIGHT - BOTTOM + 17);
         print_tick(file, v, x->step, x_percent);
         fprintf(file, "</text>\n");
@@ -125,8 +130,8 @@ void plot_epochs(FILE *file, const struct plot *plot)
     if (first > last)
         return;
     /* Whole epochs; a loss and a rate begin at 0, an accuracy where it was. */
-    struct axis x = { first, last > first ? last : first + 1, 0 };
-    x.step = fmax(1, axis_of(first, x.most).step);
+    struct axis x = { first, last > first ? last : first + 1, 1 };
+    x.step = fmax(1, step_of((x.most - first) / 2)); /* its labels are short */
     const struct axis y = axis_of(plot->percent ? least : fmin(least, 0), most);
     fprintf(file, "<figure class=\"plot\"><figcaption>%s</figcaption>\n", plot->title);
     begin(file, plot->title);

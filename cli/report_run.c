@@ -134,6 +134,11 @@ static enum ink_status find_doubtful(struct run *run, const struct answers *a, d
     return status;
 }
 
+const char *run_images_word(const char *split)
+{
+    return strcmp(split, "train") == 0 ? "training" : split;
+}
+
 /* ---- Speed ------------------------------------------------------------------------------------------------------- */
 
 /* The fastest of many runs of one image at a time, the first of the data set: what the machine can do when nothing else

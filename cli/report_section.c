@@ -24,7 +24,7 @@ void page_print_subject(FILE *file, const struct run *run)
     if (run->measured != NULL) {
         fprintf(file, "<br>measured on ");
         page_text(file, ink_dataset_name(run->measured));
-        fprintf(file, ", %s images", run->split);
+        fprintf(file, ", %s images", run_images_word(run->split));
     }
     fprintf(file, "</p>\n");
 }
@@ -131,8 +131,8 @@ static void print_misses(FILE *file, const struct run *run, const struct run_mis
     if (misses->count == 0)
         return;
     fprintf(file, "<h3>%s</h3>\n<p class=\"soft\">%s of %s %s images%s %s</p>\n", title,
-            terminal_number(all, misses->count), terminal_number(total, ink_dataset_count(misses->data)), misses->split,
-            misses->count > REPORT_SHOWN ? ", the first here." : ".", about);
+            terminal_number(all, misses->count), terminal_number(total, ink_dataset_count(misses->data)),
+            run_images_word(misses->split), misses->count > REPORT_SHOWN ? ", the first here." : ".", about);
     print_images(file, run, misses);
 }
 
@@ -232,8 +232,11 @@ static void print_recipe(FILE *file, const struct run *run)
 void page_print_run(FILE *file, const struct run *run)
 {
     if (run->metrics.count > 0) {
+        fprintf(file, "<div class=\"pair\">\n<div>");
         print_confusion(file, run);
+        fprintf(file, "</div>\n<div>");
         print_classes(file, run);
+        fprintf(file, "</div>\n</div>\n");
         print_calibration(file, run);
         print_misses(file, run, &run->mistakes, "The worst mistakes",
                      "The less probable the network finds the label, the earlier an image stands.");

@@ -31,7 +31,7 @@ static void print_figures(FILE *file, const struct run *run)
     if (run->metrics.count > 0) {
         snprintf(value, sizeof value, "%.2f%% (95%% interval %.2f%% to %.2f%%; %zu of %zu %s images wrong)",
                  100 * run->metrics.accuracy, 100 * run->metrics.accuracy_low, 100 * run->metrics.accuracy_high,
-                 run->metrics.count - run->metrics.correct, run->metrics.count, run->split);
+                 run->metrics.count - run->metrics.correct, run->metrics.count, run_images_word(run->split));
         print_row(file, "accuracy", value);
         snprintf(value, sizeof value, "%.4f", run->metrics.loss);
         print_row(file, "loss", value);
@@ -47,7 +47,7 @@ static void print_figures(FILE *file, const struct run *run)
     }
     if (run->doubtful.data != NULL) {
         snprintf(value, sizeof value, "%zu of %zu %s images", run->doubtful.count,
-                 ink_dataset_count(run->doubtful.data), run->doubtful.split);
+                 ink_dataset_count(run->doubtful.data), run_images_word(run->doubtful.split));
         print_row(file, "doubtful labels", value);
     }
 }
