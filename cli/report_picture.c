@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define MOST_FILTERS 64
-#define PER_ROW      16
+#define MOST_PER_ROW 16
 
 /* Base64 of RFC 4648. */
 static void print_base64(FILE *file, const unsigned char *bytes, size_t size)
@@ -87,6 +87,15 @@ static void draw_filter(const struct filters *f, size_t n, uint8_t *to, size_t r
     }
 }
 
+/* As many as leave no gap in the last row, unless these are few. */
+static size_t columns_for(size_t count)
+{
+    for (size_t columns = MOST_PER_ROW; columns >= MOST_PER_ROW / 2; columns--)
+        if (count % columns == 0)
+            return columns;
+    return count < MOST_PER_ROW ? count : MOST_PER_ROW;
+}
+
 size_t picture_print_filters(FILE *file, const struct ink_net *net)
 {
     struct filters f;
@@ -95,7 +104,7 @@ size_t picture_print_filters(FILE *file, const struct ink_net *net)
     size_t shown = 0;
     if (find_filters(net, &f, &weights)) {
         const size_t count = f.count < MOST_FILTERS ? f.count : MOST_FILTERS;
-        const size_t columns = count < PER_ROW ? count : PER_ROW, rows = (count + columns - 1) / columns;
+        const size_t columns = columns_for(count), rows = (count + columns - 1) / columns;
         const struct ink_shape shape = { rows * (f.height + 1) - 1, columns * (f.width + 1) - 1, 3 };
         sheet = malloc(shape.height * shape.width * shape.channels);
         if (sheet != NULL) {

@@ -10,7 +10,7 @@ struct axis {
     double least, most, step;
 };
 
-/* 1, 2 or 5 times a power of ten, of which four or more fit in `span`, if not by much. */
+/* A quarter of `span`, rounded up to 1, 2 or 5 times a power of ten. */
 static double step_of(double span)
 {
     static const double nice[] = { 1, 2, 5, 10 };

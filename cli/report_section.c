@@ -116,10 +116,10 @@ static void print_images(FILE *file, const struct run *run, const struct run_mis
         picture_print_uri(file, shape, ink_dataset_pixels(misses->data, miss->index));
         fprintf(file, "\"><figcaption><b>");
         page_text(file, class_name(run, miss->label));
-        fprintf(file, "</b> %.1f%%<br>taken for <b>", 100 * miss->label_probability);
+        fprintf(file, " &#8594; ");
         page_text(file, class_name(run, miss->answer));
-        fprintf(file, "</b> %.1f%%<br>image %zu</figcaption></figure></li>\n", 100 * miss->answer_probability,
-                miss->index);
+        fprintf(file, "</b><br>%.1f &#8594; %.1f%%<br>image %zu</figcaption></figure></li>\n",
+                100 * miss->label_probability, 100 * miss->answer_probability, miss->index);
     }
     fprintf(file, "</ul>\n");
 }
@@ -238,8 +238,10 @@ void page_print_run(FILE *file, const struct run *run)
         print_classes(file, run);
         fprintf(file, "</div>\n</div>\n");
         print_calibration(file, run);
-        print_misses(file, run, &run->mistakes, "The worst mistakes",
-                     "The less probable the network finds the label, the earlier an image stands.");
+        print_misses(
+            file, run, &run->mistakes, "The worst mistakes",
+            "Each is labelled as on the left and taken for what is on the right, with the probabilities of both; the "
+            "least probable label comes first.");
     }
     print_misses(file, run, &run->doubtful, "The most doubtful labels",
                  "The network contradicts their labels, and is at least as sure of its answer as it is on average for "
