@@ -34,7 +34,7 @@ static const char style[] =
     "body{margin:0 auto;max-width:62rem;padding:2.5rem 1.25rem 4rem;background:var(--page);color:var(--ink);"
     "font:16px/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,\"DejaVu Sans\",sans-serif;"
     "font-variant-numeric:tabular-nums}\n"
-    "h1{font-size:1.75rem;line-height:1.2;margin:0;overflow-wrap:anywhere}\n"
+    "h1{font-size:1.75rem;line-height:1.2;margin:0 0 .5rem;overflow-wrap:anywhere}\n"
     "h2{font-size:1.25rem;margin:3rem 0 .75rem;overflow-wrap:anywhere}\n"
     "h3{font-size:1rem;margin:2rem 0 .5rem}\n"
     "p{margin:.25rem 0 .75rem;max-width:44rem}\n"
@@ -123,8 +123,9 @@ static void print_tiles(FILE *file, const struct run *run)
 
 static void print_summary(FILE *file, const struct run *runs, size_t count)
 {
-    fprintf(file, "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">run</th><th scope=\"col\" class=\"n\">"
-                  "accuracy</th><th scope=\"col\" class=\"n\">95%% interval</th><th scope=\"col\" class=\"n\">loss</th>"
+    fprintf(file, "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">run</th><th scope=\"col\">data</th><th "
+                  "scope=\"col\" class=\"n\">accuracy</th><th scope=\"col\" class=\"n\">95%% interval</th><th "
+                  "scope=\"col\" class=\"n\">loss</th>"
                   "<th scope=\"col\" class=\"n\">calibration error</th><th scope=\"col\" class=\"n\">best validation"
                   "</th><th scope=\"col\" class=\"n\">parameters</th><th scope=\"col\" class=\"n\">one image</th></tr>"
                   "</thead>\n<tbody>\n");
@@ -134,7 +135,10 @@ static void print_summary(FILE *file, const struct run *runs, size_t count)
         char number[32];
         fprintf(file, "<tr><th scope=\"row\"><span class=\"swatch c%zu\"></span>", i);
         page_text(file, run->name);
-        fprintf(file, "</th>");
+        fprintf(file, "</th><td>");
+        if (run->measured != NULL)
+            page_text(file, ink_dataset_name(run->measured));
+        fprintf(file, "</td>");
         if (run->metrics.count > 0)
             fprintf(file,
                     "<td class=\"n\">%.2f%%</td><td class=\"n\">%.2f to %.2f%%</td><td class=\"n\">%.4f</td>"
@@ -185,6 +189,8 @@ static void print_curves(FILE *file, const struct run *runs, size_t count)
     fprintf(file, "<h2>Training</h2>\n<p class=\"key\"><span><i></i>training, images as seen</span><span><i "
                   "class=\"dash\"></i>validation</span>");
     for (size_t i = 0; count > 1 && i < count; i++) {
+        if (runs[i].log.count == 0)
+            continue;
         fprintf(file, "<span class=\"c%zu\"><i></i>", i);
         page_text(file, runs[i].name);
         fprintf(file, "</span>");

@@ -36,7 +36,7 @@ void terminal_bar(char *text, double fraction, size_t width, bool utf8);
 
 /* The course of a number that goes on, in few characters: when there are as many means as characters, each two become
  * one. Zero-initialised is empty. */
-#define SPARK_WIDTH ((size_t)12)
+#define SPARK_WIDTH ((size_t)8)
 #define SPARK_TEXT  (3 * SPARK_WIDTH + 1)
 struct spark {
     double sums[SPARK_WIDTH];

@@ -92,10 +92,11 @@ void report_batch(struct report *report, const struct ink_progress *progress)
     const size_t done = progress->epoch * progress->batches + progress->batch;
     const size_t all = progress->epochs * progress->batches;
     snprintf(label, sizeof label, "epoch %zu/%zu", progress->epoch + 1, progress->epochs);
-    snprintf(tail, sizeof tail, "%s  loss %.4f  acc %.2f%%  %s/s  %s left",
-             spark_text(&report->losses, losses, terminal_has_utf8()), progress->loss, 100 * progress->accuracy,
+    /* The sparkline stands last, so that a narrow terminal cuts it before the words. */
+    snprintf(tail, sizeof tail, "loss %.4f acc %.2f%% %s/s %s left %s", progress->loss, 100 * progress->accuracy,
              terminal_number(speed, (size_t)((double)report->batch / each)),
-             progress_duration(left, each * (double)(all - done)));
+             progress_duration(left, each * (double)(all - done)),
+             spark_text(&report->losses, losses, terminal_has_utf8()));
     progress_draw(&report->progress, label, (double)progress->batch / (double)progress->batches, tail);
 }
 
