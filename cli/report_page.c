@@ -23,67 +23,69 @@ void page_text(FILE *file, const char *text)
 
 /* ---- Style ------------------------------------------------------------------------------------------------------- */
 
-static const char style[] =
+/* Strings of a length that every compiler takes. */
+static const char *const style[] = {
     ":root{color-scheme:light dark;--ink:#1c2024;--soft:#5f6872;--rule:#dfe3e8;--page:#fff;--card:#f6f7f9;"
     "--good:37 99 185;--bad:196 60 40;"
-    "--c0:#2563b9;--c1:#c2570c;--c2:#2f855a;--c3:#8b3fa8;--c4:#b7354a;--c5:#0e7f8c;--c6:#7a6a12;--c7:#59636e}\n"
+    "--c0:#2563b9;--c1:#c2570c;--c2:#2f855a;--c3:#8b3fa8;--c4:#b7354a;--c5:#0e7f8c;--c6:#7a6a12;--c7:#59636e}\n",
     "@media(prefers-color-scheme:dark){:root{--ink:#e4e7ea;--soft:#9aa4ae;--rule:#343a41;--page:#15181b;--card:#1e2226;"
     "--good:96 156 240;--bad:240 110 90;"
-    "--c0:#6ba6f2;--c1:#f0944d;--c2:#66c091;--c3:#c98be0;--c4:#ef7f8f;--c5:#56c3cf;--c6:#cdbb57;--c7:#a5b0bb}}\n"
-    "*{box-sizing:border-box}\n"
+    "--c0:#6ba6f2;--c1:#f0944d;--c2:#66c091;--c3:#c98be0;--c4:#ef7f8f;--c5:#56c3cf;--c6:#cdbb57;--c7:#a5b0bb}}\n",
+    "*{box-sizing:border-box}\n",
     "body{margin:0 auto;max-width:62rem;padding:2.5rem 1.25rem 4rem;background:var(--page);color:var(--ink);"
     "font:16px/1.5 system-ui,-apple-system,\"Segoe UI\",Roboto,\"DejaVu Sans\",sans-serif;"
-    "font-variant-numeric:tabular-nums}\n"
-    "h1{font-size:1.75rem;line-height:1.2;margin:0 0 .5rem;overflow-wrap:anywhere}\n"
-    "h2{font-size:1.25rem;margin:3rem 0 .75rem;overflow-wrap:anywhere}\n"
-    "h3{font-size:1rem;margin:2rem 0 .5rem}\n"
-    "p{margin:.25rem 0 .75rem;max-width:44rem}\n"
-    ".soft,figcaption,dt,th{color:var(--soft)}\n"
-    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1.5rem 0}\n"
-    ".tiles div{background:var(--card);border-radius:.5rem;padding:.75rem 1rem}\n"
-    ".tiles dt{font-size:.8125rem}.tiles dd{margin:0;font-size:1.375rem;line-height:1.3}\n"
-    ".tiles small{display:block;font-size:.8125rem;color:var(--soft)}\n"
-    ".scroll{overflow-x:auto}\n"
-    "table{border-collapse:collapse;font-size:.875rem}\n"
-    "th,td{padding:.25rem .75rem .25rem 0;text-align:left;border-bottom:1px solid var(--rule);white-space:nowrap}\n"
-    "th{font-weight:500}.n{text-align:right;padding:.25rem 0 .25rem 1rem}\n"
-    ".matrix td,.matrix th{padding:.3rem .35rem;text-align:right;min-width:2.1rem;border:1px solid var(--page)}\n"
-    ".matrix tbody th,.matrix thead th{border:0;max-width:9rem;overflow:hidden;text-overflow:ellipsis}\n"
-    ".matrix .zero{color:var(--rule)}\n"
-    ".text td{white-space:normal;overflow-wrap:anywhere}\n"
-    ".plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(17rem,100%),1fr));gap:1rem 1.5rem}\n"
-    "figure{margin:0}.plot figcaption{color:var(--ink);font-size:.875rem;font-weight:600}\n"
-    "svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font-size:12px}\n"
-    ".y{text-anchor:end}.x{text-anchor:middle}.grid{stroke:var(--rule);fill:none}\n"
-    ".line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.dashed{stroke-dasharray:5 4}\n"
-    ".dot{fill:var(--c);stroke:var(--c)}.hollow{fill:var(--page)}\n"
-    ".bar{fill:rgb(var(--good)/.3)}.diagonal{stroke:var(--soft);stroke-dasharray:3 4;fill:none}\n"
+    "font-variant-numeric:tabular-nums}\n",
+    "h1{font-size:1.75rem;line-height:1.2;margin:0 0 .5rem;overflow-wrap:anywhere}\n",
+    "h2{font-size:1.25rem;margin:3rem 0 .75rem;overflow-wrap:anywhere}\n",
+    "h3{font-size:1rem;margin:2rem 0 .5rem}\n",
+    "p{margin:.25rem 0 .75rem;max-width:44rem}\n",
+    ".soft,figcaption,dt,th{color:var(--soft)}\n",
+    ".tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(9.5rem,1fr));gap:.75rem;margin:1.5rem 0}\n",
+    ".tiles div{background:var(--card);border-radius:.5rem;padding:.75rem 1rem}\n",
+    ".tiles dt{font-size:.8125rem}.tiles dd{margin:0;font-size:1.375rem;line-height:1.3}\n",
+    ".tiles small{display:block;font-size:.8125rem;color:var(--soft)}\n",
+    ".scroll{overflow-x:auto}\n",
+    "table{border-collapse:collapse;font-size:.875rem}\n",
+    "th,td{padding:.25rem .75rem .25rem 0;text-align:left;border-bottom:1px solid var(--rule);white-space:nowrap}\n",
+    "th{font-weight:500}.n{text-align:right;padding:.25rem 0 .25rem 1rem}\n",
+    ".matrix td,.matrix th{padding:.3rem .35rem;text-align:right;min-width:2.1rem;border:1px solid var(--page)}\n",
+    ".matrix tbody th,.matrix thead th{border:0;max-width:9rem;overflow:hidden;text-overflow:ellipsis}\n",
+    ".matrix .zero{color:var(--rule)}\n",
+    ".text td{white-space:normal;overflow-wrap:anywhere}\n",
+    ".plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(17rem,100%),1fr));gap:1rem 1.5rem}\n",
+    "figure{margin:0}.plot figcaption{color:var(--ink);font-size:.875rem;font-weight:600}\n",
+    "svg{display:block;width:100%;height:auto}svg text{fill:var(--soft);font-size:12px}\n",
+    ".y{text-anchor:end}.x{text-anchor:middle}.grid{stroke:var(--rule);fill:none}\n",
+    ".line{fill:none;stroke:var(--c);stroke-width:2;stroke-linejoin:round}.dashed{stroke-dasharray:5 4}\n",
+    ".dot{fill:var(--c);stroke:var(--c)}.hollow{fill:var(--page)}\n",
+    ".bar{fill:rgb(var(--good)/.3)}.diagonal{stroke:var(--soft);stroke-dasharray:3 4;fill:none}\n",
     ".c0{--c:var(--c0)}.c1{--c:var(--c1)}.c2{--c:var(--c2)}.c3{--c:var(--c3)}"
-    ".c4{--c:var(--c4)}.c5{--c:var(--c5)}.c6{--c:var(--c6)}.c7{--c:var(--c7)}\n"
-    ".key{font-size:.875rem;color:var(--soft)}.key span{margin-right:1.25rem;white-space:nowrap}\n"
+    ".c4{--c:var(--c4)}.c5{--c:var(--c5)}.c6{--c:var(--c6)}.c7{--c:var(--c7)}\n",
+    ".key{font-size:.875rem;color:var(--soft)}.key span{margin-right:1.25rem;white-space:nowrap}\n",
     ".key i{display:inline-block;width:1.75rem;margin-right:.4rem;vertical-align:middle;"
-    "border-top:2px solid var(--c,var(--soft))}.key .dash{border-top-style:dashed}\n"
+    "border-top:2px solid var(--c,var(--soft))}.key .dash{border-top-style:dashed}\n",
     ".swatch{display:inline-block;width:.65rem;height:.65rem;border-radius:50%;background:var(--c);"
-    "margin-right:.5rem}\n"
+    "margin-right:.5rem}\n",
     ".images{display:grid;grid-template-columns:repeat(auto-fill,minmax(5.5rem,1fr));gap:1rem .75rem;"
-    "margin:0;padding:0;list-style:none}\n"
+    "margin:0;padding:0;list-style:none}\n",
     ".images img{display:block;width:100%;max-width:7rem;image-rendering:pixelated;border-radius:.25rem;"
-    "background:#000}\n"
+    "background:#000}\n",
     ".images figcaption{font-size:.75rem;line-height:1.35;margin-top:.3rem;overflow-wrap:anywhere}"
-    ".images b{color:var(--ink);font-weight:600}\n"
-    ".filters{max-width:100%;height:auto;image-rendering:pixelated;border-radius:.25rem}\n"
-    ".half{max-width:24rem}\n"
+    ".images b{color:var(--ink);font-weight:600}\n",
+    ".filters{max-width:100%;height:auto;image-rendering:pixelated;border-radius:.25rem}\n",
+    ".half{max-width:24rem}\n",
     ".pair{display:flex;flex-wrap:wrap;gap:0 3rem}"
-    ".pair>div{min-width:0;max-width:100%}\n"
+    ".pair>div{min-width:0;max-width:100%}\n",
     "pre{background:var(--card);border-radius:.5rem;padding:.75rem 1rem;white-space:pre-wrap;overflow-wrap:anywhere;"
-    "font:.875rem/1.5 ui-monospace,\"DejaVu Sans Mono\",Menlo,Consolas,monospace}\n"
+    "font:.875rem/1.5 ui-monospace,\"DejaVu Sans Mono\",Menlo,Consolas,monospace}\n",
     "footer{margin-top:3rem;border-top:1px solid var(--rule);padding-top:.75rem;font-size:.8125rem;"
-    "color:var(--soft)}\n"
+    "color:var(--soft)}\n",
     "@media print{:root{color-scheme:light;--ink:#000;--soft:#444;--rule:#ccc;--page:#fff;--card:#f4f4f4;"
     "--good:37 99 185;--bad:196 60 40;"
     "--c0:#2563b9;--c1:#c2570c;--c2:#2f855a;--c3:#8b3fa8;--c4:#b7354a;--c5:#0e7f8c;--c6:#7a6a12;--c7:#59636e}"
     "body{max-width:none;padding:0;font-size:11pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}"
-    "figure,tr,pre,.tiles,.images li{break-inside:avoid}h2,h3{break-after:avoid}.scroll{overflow:visible}}\n";
+    "figure,tr,pre,.tiles,.images li{break-inside:avoid}h2,h3{break-after:avoid}.scroll{overflow:visible}}\n",
+};
 
 /* ---- The head ---------------------------------------------------------------------------------------------------- */
 
@@ -211,7 +213,10 @@ enum ink_status report_print_page(FILE *file, const struct run *runs, size_t cou
     fprintf(file, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
                   "content=\"width=device-width,initial-scale=1\">\n<title>");
     page_text(file, count == 1 ? runs[0].name : "Runs compared");
-    fprintf(file, " - inkling report</title>\n<style>\n%s</style>\n</head>\n<body>\n<header>\n<h1>", style);
+    fprintf(file, " - inkling report</title>\n<style>\n");
+    for (size_t i = 0; i < sizeof style / sizeof style[0]; i++)
+        fputs(style[i], file);
+    fprintf(file, "</style>\n</head>\n<body>\n<header>\n<h1>");
     page_text(file, count == 1 ? runs[0].name : "Runs compared");
     fprintf(file, "</h1>\n");
     if (count == 1) {
