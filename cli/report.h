@@ -42,7 +42,7 @@ struct run_miss {
 };
 struct run_misses {
     struct ink_dataset *data; /* owned by the run */
-    const char *split;        /* "test", "train" or, of a data set without splits, "all" */
+    const char *split;        /* "test", "train"; of a data set without splits, "all" or "validation" */
     struct run_miss *list;
     size_t count;
 };
@@ -75,6 +75,7 @@ struct run {
 
 struct report_request {
     const char *data; /* to measure on; NULL: what the run was trained on */
+    const char *size; /* of --size; NULL: what the network sees */
     enum ink_split split;
     bool no_test; /* leave test images alone: no measurement */
     struct ink_compute compute;

@@ -166,9 +166,12 @@ static enum ink_status time_one_image(struct run *run, const struct ink_compute 
 
 /* A data set that is not there is no failure of the report. */
 static enum ink_status open_split(struct ink_dataset **data, const char *name, enum ink_split split,
-                                  struct ink_error *err)
+                                  const struct run *run, const struct report_request *request, struct ink_error *err)
 {
-    const enum ink_status status = cli_open_dataset(data, name, split, err);
+    const struct cli_opening opening = {
+        .size = request->size, .net = run->net, .threads = request->compute.threads, .quiet = true
+    };
+    const enum ink_status status = cli_open_dataset_as(data, name, split, &opening, err);
     if (status != INK_FAILED)
         return status;
     cli_print_error(err);
@@ -217,6 +220,19 @@ static const char *trained_on(const struct run *run)
     return NULL;
 }
 
+/* Of a data set without test images, those are measured that training held out, if the model was trained on it. */
+static void choose_held_out(struct run *run, const struct report_request *request)
+{
+    struct ink_dataset *held_out = NULL;
+    run->split = "all";
+    if (request->split == INK_TEST && ink_net_trained_on(run->net, run->measured) &&
+        ink_dataset_held_out(&held_out, run->measured, run->net, NULL) == INK_OK) {
+        run->train = run->measured;
+        run->measured = held_out;
+        run->split = "validation";
+    }
+}
+
 static enum ink_status open_data(struct run *run, const struct report_request *request, struct ink_error *err)
 {
     const char *const name = request->data != NULL ? request->data : trained_on(run);
@@ -227,14 +243,12 @@ static enum ink_status open_data(struct run *run, const struct report_request *r
         return INK_OK;
     }
     run->split = request->split == INK_TRAIN ? "train" : "test";
-    if (!cli_has_splits(name)) {
-        run->split = "all";
-        return request->no_test ? INK_OK : open_split(&run->measured, name, INK_TEST, err);
-    }
-    if (!request->no_test)
-        status = open_split(&run->measured, name, request->split, err);
-    if (status == INK_OK && (request->no_test || request->split == INK_TEST))
-        status = open_split(&run->train, name, INK_TRAIN, err);
+    if (!request->no_test || request->split == INK_TRAIN)
+        status = open_split(&run->measured, name, request->split, run, request, err);
+    if (run->measured != NULL && ink_dataset_is_whole(run->measured))
+        choose_held_out(run, request);
+    else if (status == INK_OK && request->split == INK_TEST)
+        status = open_split(&run->train, name, INK_TRAIN, run, request, err);
     return status;
 }
 

@@ -55,16 +55,16 @@ void report_start(struct report *report, const struct report_start *start)
     report->started = progress_clock();
     json_t *const line = json_pack(
         "{s:s, s:s, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:f, s:f, s:f, s:f, "
-        "s:f, s:f, s:f, s:f, s:f, s:b, s:s, s:I, s:b, s:I}",
+        "s:f, s:f, s:f, s:s, s:f, s:f, s:b, s:s, s:I, s:b, s:I}",
         "event", "start", "version", INK_VERSION, "resumed", start->resumed, "network", start->network, "init",
         start->initialisation, "parameters", (json_int_t)ink_net_parameters(start->net), "data", start->data, "images",
         (json_int_t)images, "val", (json_int_t)o->validation, "epochs", (json_int_t)o->epochs, "batch",
         (json_int_t)o->batch, "optimizer", o->optimizer, "schedule", o->schedule, "learning_rate",
         o->learning_rate > 0 ? json_real(o->learning_rate) : json_null(), "momentum", o->momentum, "beta2", o->beta2,
         "weight_decay", o->weight_decay, "clip", o->clip, "warmup", o->warmup, "step_epochs", o->step_epochs,
-        "label_smoothing", o->label_smoothing, "bias_rate", o->bias_rate, "ema", o->ema, "normalise", o->normalise,
-        "augment", o->augment != NULL ? o->augment : "", "patience", (json_int_t)o->patience, "keep_last", o->keep_last,
-        "seed", (json_int_t)o->seed);
+        "label_smoothing", o->label_smoothing, "class_weights", o->class_weights, "bias_rate", o->bias_rate, "ema",
+        o->ema, "normalise", o->normalise, "augment", o->augment != NULL ? o->augment : "", "patience",
+        (json_int_t)o->patience, "keep_last", o->keep_last, "seed", (json_int_t)o->seed);
     json_object_set_new(line, "command", command_json(start->argv));
     log_line(report, line);
     if (report->quiet)

@@ -56,7 +56,7 @@ static void flatten(uint8_t *pixels, size_t count, size_t channels)
 
 /* The part that libpng may leave by longjmp: it owns nothing, *out is the caller's to free. */
 static enum ink_status read_picture(struct ink_picture **out, png_structp png, png_infop info, struct source *source,
-                                    const char *name, struct ink_error *err)
+                                    size_t most, const char *name, struct ink_error *err)
 {
     if (setjmp(png_jmpbuf(png)) != 0)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: a damaged PNG: %s", name, source->at, source->message);
@@ -69,7 +69,7 @@ static enum ink_status read_picture(struct ink_picture **out, png_structp png, p
 
     const size_t height = png_get_image_height(png, info), width = png_get_image_width(png, info);
     const size_t channels = png_get_channels(png, info);
-    const enum ink_status status = ink__picture_new(out, height, width, channels, name, err);
+    const enum ink_status status = ink__picture_new(out, height, width, channels, most, name, err);
     if (status != INK_OK)
         return status;
     for (int pass = 0; pass < passes; pass++) {
@@ -84,7 +84,7 @@ static enum ink_status read_picture(struct ink_picture **out, png_structp png, p
     return INK_OK;
 }
 
-enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, size_t size, const char *name,
+enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, size_t size, size_t most, const char *name,
                                 struct ink_error *err)
 {
     struct source source = { .bytes = bytes, .size = size };
@@ -92,7 +92,7 @@ enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, siz
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, on_error, on_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
     const enum ink_status status =
-        info == NULL ? ink__fail_memory(err) : read_picture(out, png, info, &source, name, err);
+        info == NULL ? ink__fail_memory(err) : read_picture(out, png, info, &source, most, name, err);
     png_destroy_read_struct(&png, &info, NULL);
     if (status != INK_OK) {
         ink_picture_free(*out);
@@ -104,16 +104,15 @@ enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, siz
 /* ---- Writing ----------------------------------------------------------------------------------------------------- */
 
 enum ink_status ink_picture_encode_png(unsigned char **bytes, size_t *size, struct ink_shape shape,
-                                       const uint8_t *pixels, const char *name, struct ink_error *err)
+                                       const uint8_t *pixels, const char *path, struct ink_error *err)
 {
     size_t area;
     *bytes = NULL;
-    *size = 0;
     if (shape.channels != 1 && shape.channels != 3)
         return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu channels, expected 1 or 3", name, shape.channels);
     if (shape.height == 0 || shape.height > INT32_MAX || shape.width == 0 || shape.width > INT32_MAX ||
         !ink__multiply(&area, shape.height, shape.width) || area > INT32_MAX / shape.channels)
-        return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu x %zu pixels do not fit a PNG", name, shape.width,
+        return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu x %zu pixels do not fit a PNG", path, shape.width,
                          shape.height);
 
     enum ink_status status = INK_OK;
@@ -123,14 +122,14 @@ enum ink_status ink_picture_encode_png(unsigned char **bytes, size_t *size, stru
                         .format = shape.channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY };
     png_alloc_size_t encoded = PNG_IMAGE_PNG_SIZE_MAX(image); /* becomes what was used */
     *bytes = ink__array(encoded, 1);
-    if (*bytes == NULL) {
+    if (*bytes == NULL)
         status = ink__fail_memory(err);
-    } else if (!png_image_write_to_memory(&image, *bytes, &encoded, 0, pixels, 0, NULL)) {
-        status = ink__fail(err, INK_FAILED, "%s: cannot encode a PNG: %s", name, image.message);
+    else if (!png_image_write_to_memory(&image, *bytes, &encoded, 0, pixels, 0, NULL))
+        status = ink__fail(err, INK_FAILED, "%s: cannot encode a PNG: %s", path, image.message);
+    *size = encoded;
+    if (status != INK_OK) {
         free(*bytes);
         *bytes = NULL;
-    } else {
-        *size = encoded;
     }
     png_image_free(&image);
     return status;
@@ -139,11 +138,13 @@ enum ink_status ink_picture_encode_png(unsigned char **bytes, size_t *size, stru
 enum ink_status ink_picture_write_png(const char *path, struct ink_shape shape, const uint8_t *pixels,
                                       struct ink_error *err)
 {
-    unsigned char *bytes;
-    size_t size;
     struct ink__writer writer;
+    unsigned char *bytes;
+    size_t size = 0;
     enum ink_status status = ink_picture_encode_png(&bytes, &size, shape, pixels, path, err);
-    if (status == INK_OK && (status = ink__writer_open(&writer, path, err)) == INK_OK) {
+    if (status == INK_OK)
+        status = ink__writer_open(&writer, path, err);
+    if (status == INK_OK) {
         ink__writer_write(&writer, bytes, size);
         status = ink__writer_commit(&writer, err);
     }

@@ -361,8 +361,8 @@ enum ink_status ink__net_set(struct ink_net *net, const char *key, const char *v
     return replace(&net->metadata[i].value, value) ? INK_OK : ink__fail_memory(err);
 }
 
-static const char *const own_keys[] = { "spec",    "validation_accuracy", "deviation", "seed",  "mean",   "format",
-                                        "dataset", "dataset_sha256",      "options",   "input", "classes" };
+static const char *const own_keys[] = { "spec",    "validation_accuracy", "deviation", "seed",  "mean",    "format",
+                                        "dataset", "dataset_sha256",      "options",   "input", "classes", "fit" };
 
 enum ink_status ink_net_set_metadata(struct ink_net *net, const char *key, const char *value, struct ink_error *err)
 {
