@@ -79,7 +79,7 @@ struct command {
 };
 
 extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_convert, cmd_import, cmd_export, cmd_verify,
-    cmd_serve, cmd_recipes, cmd_tune, cmd_fetch, cmd_notebook, cmd_bench, cmd_selftest;
+    cmd_report, cmd_serve, cmd_recipes, cmd_tune, cmd_fetch, cmd_notebook, cmd_bench, cmd_selftest;
 
 /* ---- What commands share ----------------------------------------------------------------------------------------- */
 
@@ -92,6 +92,9 @@ enum ink_status cli_fail_usage(struct ink_error *err, const char *command, const
 
 /* Prints `inkling: MESSAGE` on stderr, on one line whatever a file put into it; nothing if the message is empty. */
 void cli_print_error(const struct ink_error *err);
+
+/* Prints the command line as it was typed, for a POSIX shell; with `resume`, so that it continues a run. */
+void cli_print_command(FILE *file, char *const *argv, bool resume);
 
 /* The candidate nearest to a misspelt `word`, or NULL if none is near. `candidate(context, i)` gives the i-th word,
  * NULL past the last. */

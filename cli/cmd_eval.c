@@ -1,11 +1,11 @@
 /* inkling eval: how well a model does on a data set. */
-#include "json.h"
+#include "report.h"
 #include "terminal.h"
 
 #include <string.h>
 
 struct eval_arguments {
-    const char *split, *size;
+    const char *split, *size, *report, *colour;
     double min_accuracy;
     size_t threads, shifts;
     bool json, confusion;
@@ -85,8 +85,18 @@ static void print_classes(const struct ink_net *net, const struct ink_metrics *m
     }
 }
 
+/* A count on a ground that is the stronger the larger its share of the row: blue where the answer is right, red where it
+ * is wrong. White text is read on all of them. */
+static void print_coloured(size_t count, int width, double share, bool right)
+{
+    const double strength = sqrt(share);
+    const int faint = (int)(40 + 30 * strength), strong = (int)(60 + 140 * strength);
+    printf("\x1b[38;2;255;255;255;48;2;%d;%d;%dm %*zu\x1b[0m", right ? faint : strong, faint, right ? strong : faint,
+           width, count);
+}
+
 /* A row a true class, a column an answer, the columns numbered as the rows are. */
-static void print_confusion(const struct ink_net *net, const struct ink_metrics *metrics)
+static void print_confusion(const struct ink_net *net, const struct ink_metrics *metrics, bool colour)
 {
     const int name_width = (int)longest_class_name(net);
     int width = 2;
@@ -99,10 +109,13 @@ static void print_confusion(const struct ink_net *net, const struct ink_metrics 
         printf(" %*zu", width, c);
     printf("\n");
     for (size_t row = 0; row < metrics->classes; row++) {
+        const size_t total = ink_metrics_class(metrics, row).count;
         printf("%3zu %-*s", row, name_width, ink_net_class_name(net, row));
         for (size_t column = 0; column < metrics->classes; column++) {
             const size_t count = metrics->confusion[row * metrics->classes + column];
-            if (count > 0)
+            if (count > 0 && colour)
+                print_coloured(count, width, (double)count / (double)total, row == column);
+            else if (count > 0)
                 printf(" %*zu", width, count);
             else
                 printf(" %*s", width, ".");
@@ -129,35 +142,10 @@ static void print_text(const struct cli_call *call, const struct images *images,
                arguments->shifts == 1 ? "" : "s");
     print_classes(net, metrics);
     if (arguments->confusion)
-        print_confusion(net, metrics);
+        print_confusion(net, metrics, terminal_has_colour(stdout, arguments->colour));
 }
 
 /* ---- As JSON ----------------------------------------------------------------------------------------------------- */
-
-static json_t *classes_json(const struct ink_net *net, const struct ink_metrics *metrics)
-{
-    json_t *list = json_array();
-    for (size_t c = 0; c < metrics->classes; c++) {
-        const struct ink_class_metrics m = ink_metrics_class(metrics, c);
-        json_array_append_new(list,
-                              json_pack("{s:s, s:I, s:f, s:f, s:f}", "name", ink_net_class_name(net, c), "count",
-                                        (json_int_t)m.count, "precision", m.precision, "recall", m.recall, "f1", m.f1));
-    }
-    return list;
-}
-
-static json_t *confusion_json(const struct ink_metrics *metrics)
-{
-    json_t *rows = json_array();
-    for (size_t row = 0; row < metrics->classes; row++) {
-        json_t *columns = json_array();
-        for (size_t column = 0; column < metrics->classes; column++)
-            json_array_append_new(columns,
-                                  json_integer((json_int_t)metrics->confusion[row * metrics->classes + column]));
-        json_array_append_new(rows, columns);
-    }
-    return rows;
-}
 
 static json_t *shifted_json(const struct ink_metrics *shifted, size_t shifts)
 {
@@ -172,14 +160,31 @@ static enum ink_status print_json(const struct cli_call *call, const struct imag
 {
     const struct eval_arguments *arguments = call->arguments;
     json_t *const line =
-        json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:o, s:o, s:o}", "model", call->operands[0], "data",
-                  call->operands[1], "split", images->split, "count", (json_int_t)metrics->count, "correct",
-                  (json_int_t)metrics->correct, "accuracy", metrics->accuracy, "accuracy_low", metrics->accuracy_low,
-                  "accuracy_high", metrics->accuracy_high, "loss", cli_json_real(metrics->loss), "classes",
-                  classes_json(net, metrics), "confusion", confusion_json(metrics));
+        json_pack("{s:s, s:s, s:s}", "model", call->operands[0], "data", call->operands[1], "split", images->split);
+    json_t *const told = cli_metrics_json(net, metrics);
+    json_object_update(line, told);
+    json_decref(told);
     if (shifted != NULL)
         json_object_set_new(line, "shifted", shifted_json(shifted, arguments->shifts));
     return cli_print_json(line, stdout, err);
+}
+
+/* ---- As a report ------------------------------------------------------------------------------------------------- */
+
+static enum ink_status write_report(const struct cli_call *call, const struct ink_compute *compute,
+                                    struct ink_error *err)
+{
+    const struct eval_arguments *arguments = call->arguments;
+    const struct report_request request = { .data = call->operands[1],
+                                            .size = arguments->size,
+                                            .split = strcmp(arguments->split, "train") == 0 ? INK_TRAIN : INK_TEST,
+                                            .compute = *compute };
+    struct run run;
+    enum ink_status status = run_open_model(&run, call->operands[0], NULL, &request, err);
+    if (status == INK_OK)
+        status = report_write(arguments->report, "html", &run, 1, err);
+    run_free(&run);
+    return status;
 }
 
 /* ---- The command ------------------------------------------------------------------------------------------------- */
@@ -205,6 +210,8 @@ static int run(const struct cli_call *call, struct ink_error *err)
         status = (int)print_json(call, &images, net, &metrics, shifted, err);
     else
         print_text(call, &images, net, &metrics, shifted);
+    if (status == INK_OK && arguments->report != NULL)
+        status = (int)write_report(call, &compute, err);
     if (status == INK_OK && metrics.accuracy < arguments->min_accuracy) {
         cli_fail(err, INK_FAILED, "accuracy %.6f is below --min-accuracy %g", metrics.accuracy,
                  arguments->min_accuracy);
@@ -237,6 +244,10 @@ const struct command cmd_eval = {
             { "shifts", AT(shifts, CLI_SIZE), .value = "N", .most = 16,
               .help =
                   "tell too what the mean of the answers is worth, over the image moved by up to N pixels each way" },
+            { "report", AT(report, CLI_STRING), .value = "FILE",
+              .help = "write a report too, an HTML page, as 'inkling report' does" },
+            { "color", AT(colour, CLI_CHOICE), .value = "WHEN", .choice = terminal_colour_choice,
+              .help = "print the confusion matrix in colour" },
             CLI_OPTION_SIZE(struct eval_arguments, size),
             CLI_OPTION_JSON(struct eval_arguments, json),
             CLI_OPTION_THREADS(struct eval_arguments, threads),
@@ -245,7 +256,7 @@ const struct command cmd_eval = {
     .examples = (const char *const[]){ "inkling eval digits.safetensors mnist",
                                        "inkling eval digits.safetensors mnist --min-accuracy 0.97",
                                        "inkling eval digits.safetensors ./my-idx-files --json", NULL },
-    .defaults = &(const struct eval_arguments){ .split = "test", .min_accuracy = CLI_NO_NUMBER },
+    .defaults = &(const struct eval_arguments){ .split = "test", .colour = "auto", .min_accuracy = CLI_NO_NUMBER },
     .size = sizeof(struct eval_arguments),
     .run = run,
 };

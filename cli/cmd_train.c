@@ -4,6 +4,7 @@
  * A run can stop at any batch, by a signal or by force, and go on later from its checkpoint; the model file is then the
  * same, byte for byte, as if it had never stopped. The checkpoint goes when the model is saved.
  */
+#include "report.h"
 #include "train_report.h"
 #include "training.h"
 
@@ -20,7 +21,7 @@
 
 struct train_arguments {
     struct training_arguments training;
-    const char *output, *log, *checkpoint;
+    const char *output, *log, *report, *checkpoint;
     size_t save_every;
     bool resume, quiet, no_test;
 };
@@ -98,6 +99,8 @@ static enum ink_status prepare_files(struct training *training, struct ink_error
         return cli_fail(err, INK_FAILED, "out of memory");
     snprintf(training->checkpoint, size, "%s%s", base, suffix);
     enum ink_status status = check_writable(a->output, err);
+    if (status == INK_OK && a->report != NULL)
+        status = check_writable(a->report, err);
     if (status == INK_OK)
         status = check_writable(training->checkpoint, err);
     if (status == INK_OK && !a->resume && !a->quiet && access(training->checkpoint, F_OK) == 0)
@@ -164,38 +167,6 @@ static bool on_batch(void *context, const struct ink_progress *progress)
     return !interrupted && !is_checkpoint_due(training);
 }
 
-/* Prints a word as a POSIX shell reads it. */
-static void print_quoted(FILE *file, const char *word)
-{
-    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
-    if (word[0] != 0 && word[strspn(word, plain)] == 0) {
-        fputs(word, file);
-        return;
-    }
-    fputc('\'', file);
-    for (; *word != 0; word++)
-        if (*word == '\'')
-            fputs("'\\''", file);
-        else
-            fputc(*word, file);
-    fputc('\'', file);
-}
-
-/* The command line as it was typed, with --resume. */
-static void print_resume_command(FILE *file, char *const *argv)
-{
-    bool options_ended = false;
-    for (size_t i = 0; argv[i] != NULL; i++) {
-        options_ended = options_ended || strcmp(argv[i], "--") == 0;
-        if (!options_ended && strcmp(argv[i], "--resume") == 0)
-            continue;
-        fputs(i > 0 ? " " : "    ", file);
-        print_quoted(file, argv[i]);
-        fputs(i == 1 ? " --resume" : "", file);
-    }
-    fputc('\n', file);
-}
-
 static enum ink_status stop(struct training *training, struct ink_error *err)
 {
     const enum ink_status status = save_checkpoint(training, err);
@@ -205,7 +176,9 @@ static enum ink_status stop(struct training *training, struct ink_error *err)
     fprintf(stderr, "interrupted after batch %zu of %zu in epoch %zu of %zu; saved in %s; to continue:\n",
             training->at.batch, training->at.batches, training->at.epoch + 1, training->at.epochs,
             training->checkpoint);
-    print_resume_command(stderr, training->call->argv);
+    fputs("    ", stderr);
+    cli_print_command(stderr, training->call->argv, true);
+    fputc('\n', stderr);
     return INK_STOPPED;
 }
 
@@ -259,12 +232,13 @@ static enum ink_status prepare_trainer(struct training *training, struct ink_err
     if (status == INK_OK && a->resume)
         status = ink_trainer_resume(training->trainer, training->checkpoint, err);
     if (status == INK_OK) /* only now: a run that is refused leaves an old log as it was */
-        status = report_open(&training->report, a->quiet, a->log, a->resume, err);
+        status = report_open(&training->report, a->quiet, a->log, a->report != NULL, a->resume, err);
     if (status != INK_OK)
         return status;
     training->saved = progress_clock();
     report_start(&training->report, &(const struct report_start){ .network = ink_net_spec(training->net),
                                                                   .initialisation = training->initialisation,
+                                                                  .argv = training->call->argv,
                                                                   .data = ink_dataset_name(training->train),
                                                                   .net = training->net,
                                                                   .images = ink_dataset_count(training->train),
@@ -290,6 +264,26 @@ static enum ink_status finish(struct training *training, struct ink_error *err)
     return status;
 }
 
+/* The page is made from the log, which holds the epochs of a resumed run that this process did not see. */
+static enum ink_status write_report(const struct training *training, struct ink_error *err)
+{
+    const struct train_arguments *a = training->arguments;
+    const struct report_request request = { .data = training->call->operands[0],
+                                            .size = a->training.size,
+                                            .split = INK_TEST,
+                                            .no_test = a->no_test,
+                                            .compute = training->options.compute };
+    struct run run;
+    if (a->report == NULL)
+        return INK_OK;
+    rewind(training->report.log);
+    enum ink_status status = run_open_model(&run, a->output, training->report.log, &request, err);
+    if (status == INK_OK)
+        status = report_write(a->report, "html", &run, 1, err);
+    run_free(&run);
+    return status;
+}
+
 static int run(const struct cli_call *call, struct ink_error *err)
 {
     struct training training = { .call = call, .arguments = call->arguments };
@@ -302,6 +296,8 @@ static int run(const struct cli_call *call, struct ink_error *err)
     catch_signals();
     if ((status = train_epochs(&training, err)) == INK_OK)
         status = finish(&training, err);
+    if (status == INK_OK)
+        status = write_report(&training, err);
 out:
     if (report_close(&training.report, err) != INK_OK)
         status = INK_FAILED;
@@ -334,6 +330,8 @@ const struct command cmd_train = {
               .help = "the model file to write" },
             { "log", AT(log, CLI_STRING), .value = "FILE",
               .help = "write a JSON object a line: the options, each epoch, the result" },
+            { "report", AT(report, CLI_STRING), .value = "FILE",
+              .help = "write a report at the end, an HTML page, as 'inkling report' does" },
             { "checkpoint", AT(checkpoint, CLI_STRING), .value = "FILE", .unset = "OUTPUT.checkpoint",
               .help = "where the state of an unfinished run is kept" },
             { "save-every", AT(save_every, CLI_SIZE), .value = "N", .most = LARGEST_COUNT, .unset = "every 30 seconds",
@@ -346,7 +344,7 @@ const struct command cmd_train = {
     .examples =
         (const char *const[]){ "inkling train mnist -o digits.safetensors",
                                "inkling train mnist -o digits.safetensors --net lenet --epochs 5 --seed 1",
-                               "inkling train mnist -o fast.safetensors --recipe fast",
+                               "inkling train mnist -o fast.safetensors --recipe fast --report fast.html",
                                "inkling train ./pets -o pets.safetensors --net lenet --size 32x32x3",
                                "inkling train ./idx -o mine.safetensors --net \"dense 64 relu, dense 10\"", NULL },
     .defaults = &(const struct train_arguments){ .training = TRAINING_DEFAULTS, .save_every = SIZE_MAX },

@@ -8,10 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = { &cmd_train,    &cmd_eval,    &cmd_predict,  &cmd_show,
-                                                  &cmd_convert,  &cmd_import,  &cmd_export,   &cmd_verify,
-                                                  &cmd_serve,    &cmd_recipes, &cmd_tune,     &cmd_fetch,
-                                                  &cmd_notebook, &cmd_bench,   &cmd_selftest, NULL };
+static const struct command *const commands[] = { &cmd_train,    &cmd_eval,   &cmd_predict, &cmd_show,     &cmd_convert,
+                                                  &cmd_import,   &cmd_export, &cmd_verify,  &cmd_report,   &cmd_serve,
+                                                  &cmd_recipes,  &cmd_tune,   &cmd_fetch,   &cmd_notebook, &cmd_bench,
+                                                  &cmd_selftest, NULL };
 
 static const char *command_name(const void *context, size_t i)
 {

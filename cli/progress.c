@@ -38,13 +38,15 @@ void progress_draw(struct progress *progress, const char *label, double fraction
     if (!progress->shown)
         return;
     /* The bar gets the columns that the words leave; the last column stays free, or the line would wrap. */
-    const size_t words = strlen(label) + strlen(tail) + sizeof " []  100% ", columns = terminal_width(stderr);
+    const size_t words = terminal_columns(label) + terminal_columns(tail) + sizeof " []  100% ";
+    const size_t columns = terminal_width(stderr);
     const size_t room = columns > words ? columns - words : 0;
     const size_t width = room < LEAST_BAR ? LEAST_BAR : room < MOST_BAR ? room : MOST_BAR;
     char bar[3 * MOST_BAR + 1];
     terminal_bar(bar, fraction, width, terminal_has_utf8());
-    const size_t tail_room = columns > words - strlen(tail) + width ? columns - (words - strlen(tail) + width) : 0;
-    fprintf(stderr, "\r\x1b[K%s [%s] %3d%% %.*s", label, bar, (int)(100 * fraction), (int)tail_room, tail);
+    const size_t taken = words - terminal_columns(tail) + width, tail_room = columns > taken ? columns - taken : 0;
+    fprintf(stderr, "\r\x1b[K%s [%s] %3d%% %.*s", label, bar, (int)(100 * fraction), (int)terminal_fit(tail, tail_room),
+            tail);
     fflush(stderr);
     progress->drawn = true;
 }

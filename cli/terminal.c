@@ -125,6 +125,69 @@ void terminal_bar(char *text, double fraction, size_t width, bool utf8)
     *text = 0;
 }
 
+void spark_add(struct spark *spark, double value)
+{
+    if (!isfinite(value))
+        return;
+    if (spark->each == 0)
+        *spark = (struct spark){ .each = 1 };
+    if (spark->used == SPARK_WIDTH && spark->inside == spark->each) {
+        for (size_t i = 0; i < SPARK_WIDTH / 2; i++)
+            spark->sums[i] = spark->sums[2 * i] + spark->sums[2 * i + 1];
+        spark->used = SPARK_WIDTH / 2;
+        spark->each *= 2;
+        spark->inside = spark->each;
+    }
+    if (spark->used == 0 || spark->inside == spark->each) {
+        spark->sums[spark->used++] = 0;
+        spark->inside = 0;
+    }
+    spark->sums[spark->used - 1] += value;
+    spark->inside++;
+}
+
+const char *spark_text(const struct spark *spark, char text[SPARK_TEXT], bool utf8)
+{
+    static const char levels[] = "_.-=+*#%"; /* as many as U+2581 to U+2588, the lower blocks */
+    double means[SPARK_WIDTH], least = INFINITY, most = -INFINITY;
+    for (size_t i = 0; i < spark->used; i++) {
+        means[i] = spark->sums[i] / (double)(i + 1 < spark->used ? spark->each : spark->inside);
+        least = fmin(least, means[i]);
+        most = fmax(most, means[i]);
+    }
+    char *to = text;
+    for (size_t i = 0; i < SPARK_WIDTH; i++) {
+        const size_t level = i < spark->used && most > least ? (size_t)(7.99 * (means[i] - least) / (most - least)) : 0;
+        if (i >= spark->used)
+            *to++ = ' ';
+        else if (utf8)
+            to += sprintf(to, "\xe2\x96%c", (char)(0x81 + level));
+        else
+            *to++ = levels[level];
+    }
+    *to = 0;
+    return text;
+}
+
+size_t terminal_columns(const char *text)
+{
+    size_t columns = 0;
+    for (; *text != 0; text++)
+        columns += ((unsigned char)*text & 0xc0) != 0x80;
+    return columns;
+}
+
+size_t terminal_fit(const char *text, size_t most)
+{
+    size_t bytes = 0;
+    for (size_t columns = 0; text[bytes] != 0; bytes++) {
+        columns += ((unsigned char)text[bytes] & 0xc0) != 0x80;
+        if (columns > most)
+            break;
+    }
+    return bytes;
+}
+
 const char *terminal_number(char text[32], size_t number)
 {
     char digits[24];

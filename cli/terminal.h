@@ -34,6 +34,23 @@ size_t terminal_picture_width(struct ink_shape shape, size_t shrink);
  * bytes. */
 void terminal_bar(char *text, double fraction, size_t width, bool utf8);
 
+/* The course of a number that goes on, in few characters: when there are as many means as characters, each two become
+ * one. Zero-initialised is empty. */
+#define SPARK_WIDTH ((size_t)8)
+#define SPARK_TEXT  (3 * SPARK_WIDTH + 1)
+struct spark {
+    double sums[SPARK_WIDTH];
+    size_t used, inside, each; /* means begun, values in the last of them, values in each of the others */
+};
+/* Takes a number in; one that is not finite is left out. */
+void spark_add(struct spark *spark, double value);
+/* Writes it from lowest to highest, padded with blanks to SPARK_WIDTH columns. Returns text. */
+const char *spark_text(const struct spark *spark, char text[SPARK_TEXT], bool utf8);
+
+/* Columns that text takes, a character of UTF-8 one, and the bytes of those of them that fit in `most`. */
+size_t terminal_columns(const char *text);
+size_t terminal_fit(const char *text, size_t most);
+
 /* Writes `number` with a comma between thousands. Returns text. */
 const char *terminal_number(char text[32], size_t number);
 

@@ -4,17 +4,20 @@
 #include "terminal.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
-enum ink_status report_open(struct report *report, bool quiet, const char *log_path, bool resumed,
+enum ink_status report_open(struct report *report, bool quiet, const char *log_path, bool read_back, bool resumed,
                             struct ink_error *err)
 {
     *report = (struct report){ .quiet = quiet, .log_path = log_path };
     progress_begin(&report->progress, quiet);
-    if (log_path == NULL)
+    if (log_path == NULL && !read_back)
         return INK_OK;
-    report->log = fopen(log_path, resumed ? "a" : "w");
-    return report->log != NULL ? INK_OK : cli_fail(err, INK_FAILED, "%s: cannot write: %s", log_path, strerror(errno));
+    report->log = log_path != NULL ? fopen(log_path, resumed ? "a+" : "w+") : tmpfile();
+    return report->log != NULL ? INK_OK
+                               : cli_fail(err, INK_FAILED, "%s: cannot write: %s",
+                                          log_path != NULL ? log_path : "a temporary file", strerror(errno));
 }
 
 /* Each line is on its way when it is written, so that the log of a killed run is whole. Failures stay in the stream's
@@ -28,6 +31,20 @@ static void log_line(struct report *report, json_t *line)
         fflush(report->log);
 }
 
+/* The command line as text, without --resume; NULL, which leaves it out, if memory runs out or it is not UTF-8. */
+static json_t *command_json(char *const *argv)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *const file = open_memstream(&text, &size);
+    if (file == NULL)
+        return NULL;
+    cli_print_command(file, argv, false);
+    json_t *const command = fclose(file) == 0 ? json_string(text) : NULL;
+    free(text);
+    return command;
+}
+
 void report_start(struct report *report, const struct report_start *start)
 {
     const struct ink_train_options *o = start->options;
@@ -36,19 +53,20 @@ void report_start(struct report *report, const struct report_start *start)
     report->epochs = o->epochs;
     report->batch = o->batch;
     report->started = progress_clock();
-    log_line(report,
-             json_pack("{s:s, s:s, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:f, s:f, s:f, s:f, "
-                       "s:f, s:f, s:f, s:s, s:f, s:f, s:b, s:s, s:I, s:b, s:I}",
-                       "event", "start", "version", INK_VERSION, "resumed", start->resumed, "network", start->network,
-                       "init", start->initialisation, "parameters", (json_int_t)ink_net_parameters(start->net), "data",
-                       start->data, "images", (json_int_t)images, "val", (json_int_t)o->validation, "epochs",
-                       (json_int_t)o->epochs, "batch", (json_int_t)o->batch, "optimizer", o->optimizer, "schedule",
-                       o->schedule, "learning_rate", o->learning_rate > 0 ? json_real(o->learning_rate) : json_null(),
-                       "momentum", o->momentum, "beta2", o->beta2, "weight_decay", o->weight_decay, "clip", o->clip,
-                       "warmup", o->warmup, "step_epochs", o->step_epochs, "label_smoothing", o->label_smoothing,
-                       "class_weights", o->class_weights, "bias_rate", o->bias_rate, "ema", o->ema, "normalise",
-                       o->normalise, "augment", o->augment != NULL ? o->augment : "", "patience",
-                       (json_int_t)o->patience, "keep_last", o->keep_last, "seed", (json_int_t)o->seed));
+    json_t *const line = json_pack(
+        "{s:s, s:s, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:f, s:f, s:f, s:f, "
+        "s:f, s:f, s:f, s:s, s:f, s:f, s:b, s:s, s:I, s:b, s:I}",
+        "event", "start", "version", INK_VERSION, "resumed", start->resumed, "network", start->network, "init",
+        start->initialisation, "parameters", (json_int_t)ink_net_parameters(start->net), "data", start->data, "images",
+        (json_int_t)images, "val", (json_int_t)o->validation, "epochs", (json_int_t)o->epochs, "batch",
+        (json_int_t)o->batch, "optimizer", o->optimizer, "schedule", o->schedule, "learning_rate",
+        o->learning_rate > 0 ? json_real(o->learning_rate) : json_null(), "momentum", o->momentum, "beta2", o->beta2,
+        "weight_decay", o->weight_decay, "clip", o->clip, "warmup", o->warmup, "step_epochs", o->step_epochs,
+        "label_smoothing", o->label_smoothing, "class_weights", o->class_weights, "bias_rate", o->bias_rate, "ema",
+        o->ema, "normalise", o->normalise, "augment", o->augment != NULL ? o->augment : "", "patience",
+        (json_int_t)o->patience, "keep_last", o->keep_last, "seed", (json_int_t)o->seed);
+    json_object_set_new(line, "command", command_json(start->argv));
+    log_line(report, line);
     if (report->quiet)
         return;
     fprintf(stderr, "training on %s: %s images, %s more for validation\n", start->data, terminal_number(train, images),
@@ -65,17 +83,20 @@ void report_start(struct report *report, const struct report_start *start)
 
 void report_batch(struct report *report, const struct ink_progress *progress)
 {
-    char label[64], tail[160], left[32], speed[32];
+    char label[64], tail[256], left[32], speed[32], losses[SPARK_TEXT];
     report->batches++;
+    spark_add(&report->losses, progress->batch_loss);
     if (!progress_due(&report->progress))
         return;
     const double elapsed = progress_clock() - report->started, each = elapsed / (double)report->batches;
     const size_t done = progress->epoch * progress->batches + progress->batch;
     const size_t all = progress->epochs * progress->batches;
     snprintf(label, sizeof label, "epoch %zu/%zu", progress->epoch + 1, progress->epochs);
-    snprintf(tail, sizeof tail, "loss %.4f  acc %.2f%%  %s/s  %s left", progress->loss, 100 * progress->accuracy,
+    /* The sparkline stands last, so that a narrow terminal cuts it before the words. */
+    snprintf(tail, sizeof tail, "loss %.4f acc %.2f%% %s/s %s left %s", progress->loss, 100 * progress->accuracy,
              terminal_number(speed, (size_t)((double)report->batch / each)),
-             progress_duration(left, each * (double)(all - done)));
+             progress_duration(left, each * (double)(all - done)),
+             spark_text(&report->losses, losses, terminal_has_utf8()));
     progress_draw(&report->progress, label, (double)progress->batch / (double)progress->batches, tail);
 }
 

@@ -4,6 +4,7 @@
 
 #include "cli.h"
 #include "progress.h"
+#include "terminal.h"
 
 struct report {
     bool quiet;
@@ -13,10 +14,12 @@ struct report {
     struct progress progress;
     double started; /* on progress_clock() */
     size_t batches; /* done by this process */
+    struct spark losses;
 };
 
 /* What the run is about to do. */
 struct report_start {
+    char *const *argv; /* the command line */
     const char *network, *initialisation, *data;
     const struct ink_net *net;
     size_t images; /* of the training split, those held out for validation counted in */
@@ -24,9 +27,9 @@ struct report_start {
     bool resumed;
 };
 
-/* Opens the log, for appending where a run is resumed. `log_path` may be NULL. Everything below may be called on a
- * report that failed to open or was never opened. */
-enum ink_status report_open(struct report *report, bool quiet, const char *log_path, bool resumed,
+/* Opens the log, for appending where a run is resumed. `log_path` may be NULL; if the log is to be read back, it is then
+ * kept in a file without a name. Everything below may be called on a report that failed to open or was never opened. */
+enum ink_status report_open(struct report *report, bool quiet, const char *log_path, bool read_back, bool resumed,
                             struct ink_error *err);
 void report_start(struct report *report, const struct report_start *start);
 void report_batch(struct report *report, const struct ink_progress *progress);

@@ -204,6 +204,10 @@ const uint8_t *ink_picture_pixels(const struct ink_picture *picture);  /* (H, W,
 enum ink_status ink_picture_write_png(const char *path, struct ink_shape shape, const uint8_t *pixels,
                                       struct ink_error *err);
 
+/* The same file in memory: *size bytes, which the caller releases with free(). `name` is for messages. */
+enum ink_status ink_picture_encode_png(unsigned char **bytes, size_t *size, struct ink_shape shape,
+                                       const uint8_t *pixels, const char *name, struct ink_error *err);
+
 enum ink_fit {
     INK_FIT_DIGIT, /* as MNIST was made: grey, ink bright on black, cropped, scaled into 20/28 of the side keeping its
                       form, centred by mass */
@@ -403,6 +407,10 @@ enum ink_status ink_evaluate_shifted(const struct ink_net *net, const struct ink
                                      struct ink_error *err);
 void ink_metrics_free(struct ink_metrics *metrics);
 
+/* The answers themselves that ink_evaluate counts: writes (count, classes) probabilities in the order of `data`, whose
+ * labels are not read. INK_BAD_INPUT if shapes or classes do not fit. */
+enum ink_status ink_evaluate_each(const struct ink_net *net, const struct ink_dataset *data,
+                                  const struct ink_compute *compute, float *probabilities, struct ink_error *err);
 /* Whether `net` was trained on these very images, by the SHA-256 in its metadata. Reads the whole data set. */
 bool ink_net_trained_on(const struct ink_net *net, const struct ink_dataset *data);
 /* The images that training held out for validation, as a data set of its own: what is left to measure `net` on when it

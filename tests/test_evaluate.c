@@ -1,4 +1,4 @@
-/* Evaluation by the mean over shifts, against sessions that are given the shifted images one by one. */
+/* Evaluation image by image and by the mean over shifts, against sessions that are given the images one by one. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -58,6 +58,25 @@ static void expect(struct ink_session *session, int shifts, size_t *correct, dou
     }
 }
 
+/* Each image's probabilities have the bits of a session's, for any number of threads. */
+static void check_each(const struct ink_net *net, const struct ink_dataset *data, struct ink_session *session)
+{
+    static float each[COUNT * CLASSES + 1];
+    struct ink_error err;
+    for (size_t threads = 1; threads <= 3; threads++) {
+        const struct ink_compute compute = { .threads = threads };
+        memset(each, 0, sizeof each);
+        each[COUNT * CLASSES] = 7.0f; /* what lies behind the array stays */
+        check(ink_evaluate_each(net, data, &compute, each, &err), &err);
+        for (size_t i = 0; i < COUNT; i++) {
+            float p[CLASSES];
+            ink_session_run_bytes(session, ink_dataset_pixels(data, i), 1, p);
+            assert_memory_equal(p, each + i * CLASSES, sizeof p);
+        }
+        assert_true(each[COUNT * CLASSES] == 7.0f);
+    }
+}
+
 static void test_shifted(void **state)
 {
     static const size_t shifts[] = { 0, 1, 2, 7 }; /* the last moves some images out of sight */
@@ -94,6 +113,7 @@ static void test_shifted(void **state)
             ink_metrics_free(&metrics);
         }
     }
+    check_each(net, data, session);
     struct ink_metrics metrics;
     assert_int_equal(ink_evaluate_shifted(net, data, 17, NULL, &metrics, &err), INK_BAD_ARGUMENT);
     assert_non_null(strstr(err.message, "17 pixels, expected at most 16"));

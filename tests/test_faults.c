@@ -305,7 +305,7 @@ static void check_run(const struct fault *fault, size_t threads, bool harmless, 
     /* A lock that another program holds is on that program's PATH.part, which is left to it. */
     const bool theirs = fault->kind == FAULT_LOCK && fault->error == EWOULDBLOCK;
     for (size_t o = 0; theirs && o < OUTPUTS; o++) {
-        char part[sizeof paths[o].text + sizeof ".part"];
+        static char part[1 << 16];
         snprintf(part, sizeof part, "%s.part", paths[o].text);
         unlink(part);
     }

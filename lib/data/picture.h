@@ -20,10 +20,6 @@ typedef enum ink_status ink__picture_decoder(struct ink_picture **out, const voi
                                              const char *name, struct ink_error *err);
 ink__picture_decoder ink__png_decode, ink__pnm_decode;
 
-/* Encodes 8-bit grey or RGB pixels (H, W, C), C = 1 or 3: *bytes is for free(). `path` is for messages. */
-enum ink_status ink__png_encode(unsigned char **bytes, size_t *size, struct ink_shape shape, const uint8_t *pixels,
-                                const char *path, struct ink_error *err);
-
 /* Resizes to grey: writes (height, width) levels. */
 void ink__picture_grey(const struct ink_picture *picture, size_t height, size_t width, uint8_t *levels);
 

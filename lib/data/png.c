@@ -106,16 +106,16 @@ enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, siz
 
 /* ---- Writing ----------------------------------------------------------------------------------------------------- */
 
-enum ink_status ink__png_encode(unsigned char **bytes, size_t *size, struct ink_shape shape, const uint8_t *pixels,
-                                const char *path, struct ink_error *err)
+enum ink_status ink_picture_encode_png(unsigned char **bytes, size_t *size, struct ink_shape shape,
+                                       const uint8_t *pixels, const char *name, struct ink_error *err)
 {
     size_t area;
     *bytes = NULL;
     if (shape.channels != 1 && shape.channels != 3)
-        return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu channels, expected 1 or 3", path, shape.channels);
+        return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu channels, expected 1 or 3", name, shape.channels);
     if (shape.height == 0 || shape.height > INT32_MAX || shape.width == 0 || shape.width > INT32_MAX ||
         !ink__multiply(&area, shape.height, shape.width) || area > INT32_MAX / shape.channels)
-        return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu x %zu pixels do not fit a PNG", path, shape.width,
+        return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu x %zu pixels do not fit a PNG", name, shape.width,
                          shape.height);
 
     enum ink_status status = INK_OK;
@@ -128,7 +128,7 @@ enum ink_status ink__png_encode(unsigned char **bytes, size_t *size, struct ink_
     if (*bytes == NULL)
         status = ink__fail_memory(err);
     else if (!png_image_write_to_memory(&image, *bytes, &encoded, 0, pixels, 0, NULL))
-        status = ink__fail(err, INK_FAILED, "%s: cannot encode a PNG: %s", path, image.message);
+        status = ink__fail(err, INK_FAILED, "%s: cannot encode a PNG: %s", name, image.message);
     *size = encoded;
     if (status != INK_OK) {
         free(*bytes);
@@ -144,7 +144,7 @@ enum ink_status ink_picture_write_png(const char *path, struct ink_shape shape, 
     struct ink__writer writer;
     unsigned char *bytes;
     size_t size = 0;
-    enum ink_status status = ink__png_encode(&bytes, &size, shape, pixels, path, err);
+    enum ink_status status = ink_picture_encode_png(&bytes, &size, shape, pixels, path, err);
     if (status == INK_OK)
         status = ink__writer_open(&writer, path, err);
     if (status == INK_OK) {

@@ -231,7 +231,7 @@ static enum ink_status write_picture(void *context, size_t i, struct ink_error *
     char *const path = ink__join_path(p->folders.list[p->data->labels[i]], name);
     enum ink_status status =
         path == NULL ? ink__fail_memory(err)
-                     : ink__png_encode(&bytes, &size, p->data->shape, ink_dataset_pixels(p->data, i), path, err);
+                     : ink_picture_encode_png(&bytes, &size, p->data->shape, ink_dataset_pixels(p->data, i), path, err);
     if (status == INK_OK)
         status = ink__file_create(path, bytes, size, err);
     free(bytes);

@@ -206,6 +206,39 @@ out:
     return status;
 }
 
+enum ink_status ink_evaluate_each(const struct ink_net *net, const struct ink_dataset *data,
+                                  const struct ink_compute *compute, float *probabilities, struct ink_error *err)
+{
+    struct ink__plan *plan = NULL;
+    struct ink__pool *pool = NULL;
+    float *some = NULL; /* kernels may read past its end, the caller's array is exact */
+    struct answers a = { .data = data };
+    struct ink__batch batch = { .image = image_of, .context = &a };
+    const size_t count = ink_dataset_count(data);
+    enum ink_status status = ink__check_data(net, data, err);
+    if (status == INK_OK)
+        status = ink__plan_new(&plan, net, INK__EVALUATION_BATCH, false, ink__dataset_density(data), compute, err);
+    if (status != INK_OK)
+        return status;
+    pool = ink__pool_new(plan->threads);
+    some = ink__array(INK__EVALUATION_BATCH * net->classes, sizeof *some);
+    if (pool == NULL || some == NULL) {
+        status = ink__fail_memory(err);
+        goto out;
+    }
+    for (; a.from < count; a.from += INK__EVALUATION_BATCH) {
+        const size_t left = count - a.from;
+        batch.count = left < INK__EVALUATION_BATCH ? left : INK__EVALUATION_BATCH;
+        ink__plan_infer(plan, pool, &batch, some);
+        memcpy(probabilities + a.from * net->classes, some, batch.count * net->classes * sizeof *some);
+    }
+out:
+    free(some);
+    ink__pool_free(pool);
+    ink__plan_free(plan);
+    return status;
+}
+
 void ink_metrics_free(struct ink_metrics *metrics)
 {
     free(metrics->confusion);
