@@ -66,4 +66,17 @@ static inline void s_store_bytes(uint8_t *p, sums s, size_t count)
         memcpy(p, &bytes, count);
 }
 
+#define OCTETS 16
+typedef __m128i octets;
+#define b_load(p)   _mm_loadu_si128((const __m128i *)(const void *)(p))
+#define b_max(a, b) _mm_max_epu8(a, b)
+
+static inline void b_store(uint8_t *p, octets b, size_t count)
+{
+    if (count == OCTETS)
+        memcpy(p, &b, OCTETS);
+    else
+        memcpy(p, &b, count);
+}
+
 #include "kernel/int8_template.h"

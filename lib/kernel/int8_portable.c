@@ -37,4 +37,15 @@ static inline void s_store_bytes(uint8_t *p, sums s, size_t count)
     *p = (uint8_t)(s < 0 ? 0 : s > UINT8_MAX ? UINT8_MAX : s);
 }
 
+#define OCTETS 1
+typedef uint8_t octets;
+#define b_load(p)   (*(p))
+#define b_max(a, b) ((a) > (b) ? (a) : (b))
+
+static inline void b_store(uint8_t *p, octets b, size_t count)
+{
+    (void)count;
+    *p = b;
+}
+
 #include "kernel/int8_template.h"

@@ -10,6 +10,7 @@
  *                     w_load
  *   s_dot(s, x, w)    s plus the four products of each lane, exactly: nothing on the way may saturate
  *   s_scale(s, m, h, shift)  (high half of s m, + h) >> shift
+ *   OCTETS, octets    a vector of bytes, with b_load, b_max, b_store(p, b, count), count from 1 to OCTETS
  *   s_store(p, s, count), s_store_bytes(p, s, count)   the first `count` lanes, as they are or clamped to bytes
  *
  * The rest are plain loops, which the compiler turns into vectors of the set.
@@ -115,24 +116,22 @@ static void map(const uint8_t *table, const uint8_t *x, uint8_t *y, size_t count
         y[i] = table[x[i]];
 }
 
-/* y = the larger of x and y */
-INLINE void raise(const uint8_t *x, uint8_t *y, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        y[i] = x[i] > y[i] ? x[i] : y[i];
-}
-
 static void max_pool(const struct ink__pool *pool, const uint8_t *x, uint8_t *y)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
+    const uint8_t *const end = y + pool->out_height * pool->out_width * channels;
     for (size_t row = 0; row < pool->out_height; row++)
-        for (size_t column = 0; column < pool->out_width; column++, y += channels) {
-            const uint8_t *const window = x + row * pool->stride * pitch + column * pool->stride * channels;
-            memcpy(y, window, channels);
-            for (size_t i = 0; i < pool->kernel_height; i++)
-                for (size_t j = 0; j < pool->kernel_width; j++)
-                    raise(window + i * pitch + j * channels, y, channels);
-        }
+        for (size_t column = 0; column < pool->out_width; column++, y += channels)
+            for (size_t c = 0; c < channels; c += OCTETS) {
+                const uint8_t *const window = x + row * pool->stride * pitch + column * pool->stride * channels + c;
+                octets largest = b_load(window);
+                for (size_t i = 0; i < pool->kernel_height; i++)
+                    for (size_t j = 0; j < pool->kernel_width; j++)
+                        largest = b_max(largest, b_load(window + i * pitch + j * channels));
+                /* What is too much is written over by the next pixel. */
+                const size_t left = (size_t)(end - y) - c;
+                b_store(y + c, largest, left < OCTETS ? left : OCTETS);
+            }
 }
 
 static void mean_pool(const struct ink__pool *pool, const struct ink__int8_line *line, const uint8_t *x, uint8_t *bytes,

@@ -5,8 +5,8 @@
 
 #define SET    vnni
 #define LANES  16
-#define ROWS_1 12
-#define ROWS_2 12
+#define ROWS_1 8
+#define ROWS_2 8
 #define ROWS_4 6
 
 typedef __m512i sums;
@@ -41,5 +41,18 @@ static inline __mmask16 first(size_t count)
 #define s_store(p, s, count) _mm512_mask_storeu_epi32(p, first(count), s)
 #define s_store_bytes(p, s, count)                                                                                     \
     _mm_mask_storeu_epi8(p, first(count), _mm512_cvtusepi32_epi8(_mm512_max_epi32(s, _mm512_setzero_si512())))
+
+#define OCTETS 16
+typedef __m128i octets;
+#define b_load(p)   _mm_loadu_si128((const __m128i *)(const void *)(p))
+#define b_max(a, b) _mm_max_epu8(a, b)
+
+static inline void b_store(uint8_t *p, octets b, size_t count)
+{
+    if (count == OCTETS)
+        memcpy(p, &b, OCTETS);
+    else
+        memcpy(p, &b, count);
+}
 
 #include "kernel/int8_template.h"
