@@ -105,9 +105,10 @@ static void take_layer(struct ink__int8 *q, const struct ink_net *net, size_t i)
         l->weight = take(q, p->name, INK__SIGNED, p->shape, p->rank);
     }
     if (has_sum(&l->layer)) {
-        const size_t sums = has_matrix(&l->layer) ? l->columns : kind == INK__NORM ? l->layer.in.channels : 1;
-        l->bias = take_part(q, i, "bias", INK__WORD, sums);
-        l->multiplier = take_part(q, i, "multiplier", INK__WORD, kind == INK__CLOSE ? 2 : sums);
+        l->sums = has_matrix(&l->layer) ? l->columns : kind == INK__NORM ? l->layer.in.channels : 1;
+        l->multipliers = kind == INK__CLOSE ? 2 : l->sums;
+        l->bias = take_part(q, i, "bias", INK__WORD, l->sums);
+        l->multiplier = take_part(q, i, "multiplier", INK__WORD, l->multipliers);
         l->shift = take_part(q, i, "shift", INK__BYTE, 1);
     }
     if (l->layer.activation != INK__IDENTITY && (kind == INK__MAP || l->layer.activation != INK__RELU))
@@ -220,11 +221,10 @@ static enum ink_status check_matrix(const struct ink__int8_layer *l, size_t i, c
 static enum ink_status check_line(const struct ink__int8_layer *l, size_t i, const char *path, struct ink_error *err)
 {
     const struct ink__layer *layer = &l->layer;
-    const size_t lines = layer->kind == INK__NORM ? layer->in.channels : 1;
     const size_t pixels = layer->kind == INK__MEAN_POOL ? layer->kernel_height * layer->kernel_width : 1;
     if (l->shift[0] > 30)
         return wrong(path, i, "shift", 0, l->shift[0], "0 to 30", err);
-    for (size_t c = 0; c < lines; c++) {
+    for (size_t c = 0; c < l->sums; c++) {
         const int64_t other = layer->kind == INK__CLOSE ? l->multiplier[1] : 0;
         const bool both = layer->kind != INK__CLOSE || (l->multiplier[0] >= 0 && other >= 0);
         if (!both || !line_fits(l->bias[c], l->multiplier[c] + other, pixels))

@@ -38,10 +38,11 @@ struct ink__int8_layer {
     bool gives_scores;    /* the last that is run, where its sums themselves can be the scores */
     size_t rows, columns; /* of the matrix */
     int8_t *weight;       /* dense, conv: (rows, columns), as the float parameter lies */
-    int32_t *bias;        /* dense, conv, norm: (columns); mean pool, close: (1) */
-    int32_t *multiplier;  /* the same; close: (2), of what comes from the group and of what it adds to */
-    uint8_t *shift;       /* (1) */
-    uint8_t *table;       /* (256) what follows the sum; of a map, all it is */
+    size_t sums, multipliers;
+    int32_t *bias;       /* (sums): dense and conv, a column each; norm, a channel; mean pool and close, one */
+    int32_t *multiplier; /* (multipliers), as many; close: two, of what the group gives and what it adds to */
+    uint8_t *shift;      /* (1) */
+    uint8_t *table;      /* (256) what follows the sum; of a map, all it is */
 };
 
 struct ink__int8 {
@@ -76,6 +77,8 @@ enum ink_status ink__int8_plan_new(struct ink__int8_plan **out, const struct ink
                                    const struct ink__kernels *kernels, struct ink_error *err);
 void ink__int8_plan_free(struct ink__int8_plan *plan);
 
+/* Writes the (count, classes) scores of a batch, on one thread. */
+void ink__int8_scores(struct ink__int8_plan *plan, const struct ink__batch *batch, int32_t *scores);
 /* Writes the (count, classes) probabilities of a batch. */
 void ink__int8_infer(struct ink__int8_plan *plan, struct ink__pool *pool, const struct ink__batch *batch,
                      float *probabilities);

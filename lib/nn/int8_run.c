@@ -337,7 +337,8 @@ static layer_fn *const runs[INK__KINDS] = {
 struct inference {
     struct ink__int8_plan *plan;
     const struct ink__batch *batch;
-    float *probabilities;
+    int32_t *scores;      /* (count, classes), or NULL, and */
+    float *probabilities; /* (count, classes) */
 };
 
 /* Intensities are bytes divided by 255, as pictures are. */
@@ -401,12 +402,21 @@ static void infer_chunk(void *context, size_t chunk, size_t thread)
     }
     for (size_t i = 0; plan->value[plan->last] != NULL && i < n * classes; i++)
         scores[i] = plan->value[plan->last][here * classes + i] - q->zero[plan->last];
-    answer(plan, scores, n, run->probabilities + first * classes);
+    if (run->scores != NULL)
+        memcpy(run->scores + first * classes, scores, n * classes * sizeof *scores);
+    else
+        answer(plan, scores, n, run->probabilities + first * classes);
 }
 
 void ink__int8_infer(struct ink__int8_plan *plan, struct ink__pool *pool, const struct ink__batch *batch,
                      float *probabilities)
 {
-    struct inference run = { plan, batch, probabilities };
+    struct inference run = { .plan = plan, .batch = batch, .probabilities = probabilities };
     ink__pool_do(pool, (batch->count + CHUNK - 1) / CHUNK, infer_chunk, &run);
+}
+
+void ink__int8_scores(struct ink__int8_plan *plan, const struct ink__batch *batch, int32_t *scores)
+{
+    struct inference run = { .plan = plan, .batch = batch, .scores = scores };
+    ink__pool_do(NULL, (batch->count + CHUNK - 1) / CHUNK, infer_chunk, &run);
 }
