@@ -92,6 +92,9 @@ void cli_print_error(const struct ink_error *err);
  * NULL past the last. */
 const char *cli_nearest(const char *word, const char *(*candidate)(const void *context, size_t i), const void *context);
 
+/* Whether `path` is a name that ends in `ending`, with something before it. */
+bool cli_ends_with(const char *path, const char *ending);
+
 /* The folders in which data sets are looked for, ended by NULL: $INKLING_DATA, ./data, $XDG_DATA_HOME/inkling (or
  * ~/.local/share/inkling), /usr/share/datasets. Those that are not set are left out. One allocation: release it with
  * free(). NULL if memory runs out, with *err filled. */

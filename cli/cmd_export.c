@@ -11,10 +11,45 @@ struct export_arguments {
 
 #define AT(member, kind) CLI_AT(struct export_arguments, member, kind)
 
+typedef enum ink_status export_fn(const struct ink_net *net, const struct export_arguments *arguments,
+                                  struct ink_error *err);
+static export_fn export_c;
+
+/* The formats, and how their files' names end: where no format is named, the first that ends so. */
+static const struct format {
+    const char *name, *ending;
+    export_fn *write;
+} formats[] = {
+    { "c", ".c", export_c },
+};
+#define FORMATS (sizeof formats / sizeof formats[0])
+
 static const char *format_name(size_t i)
 {
-    static const char *const names[] = { "c", NULL };
-    return names[i];
+    return i < FORMATS ? formats[i].name : NULL;
+}
+
+/* Finds the format that is meant; *found is NULL if there is none. */
+static enum ink_status find_format(const struct format **found, const struct export_arguments *arguments,
+                                   struct ink_error *err)
+{
+    const char *const output = arguments->output, *const name = arguments->format;
+    char endings[128] = "";
+    *found = NULL;
+    for (size_t i = 0; i < FORMATS && *found == NULL; i++) {
+        const size_t used = strlen(endings);
+        if (name != NULL ? strcmp(name, formats[i].name) == 0 : cli_ends_with(output, formats[i].ending))
+            *found = &formats[i];
+        else if (name == NULL && strstr(endings, formats[i].ending) == NULL)
+            snprintf(endings + used, sizeof endings - used, "%s%s", used > 0 ? ", " : "", formats[i].ending);
+    }
+    if (*found == NULL)
+        return cli_fail_usage(err, "export", "--output: found '%s', expected a name that ends in one of %s", output,
+                              endings);
+    if (!cli_ends_with(output, (*found)->ending))
+        return cli_fail_usage(err, "export", "--output: found '%s', expected a name that ends in %s", output,
+                              (*found)->ending);
+    return INK_OK;
 }
 
 /* The last part of `path`, its `length` bytes before the extension, as a C identifier; for free(). */
@@ -36,17 +71,13 @@ static char *identifier(const char *path)
 static enum ink_status export_c(const struct ink_net *net, const struct export_arguments *arguments,
                                 struct ink_error *err)
 {
-    const size_t length = strlen(arguments->output);
-    if (length < 3 || strcmp(arguments->output + length - 2, ".c") != 0)
-        return cli_fail_usage(err, "export", "--output: found '%s', expected a name that ends in .c",
-                              arguments->output);
     enum ink_status status = INK_OK;
     char *const header = strdup(arguments->output), *const name = identifier(arguments->output);
     if (header == NULL || name == NULL) {
         status = cli_fail(err, INK_FAILED, "out of memory");
         goto out;
     }
-    header[length - 1] = 'h';
+    header[strlen(header) - 1] = 'h';
     const char *const chosen = arguments->name != NULL ? arguments->name : name;
     status = ink_export_c(net, chosen, arguments->output, header, err);
     if (status == INK_OK)
@@ -60,10 +91,13 @@ out:
 
 static int run(const struct cli_call *call, struct ink_error *err)
 {
+    const struct format *format;
     struct ink_net *net = NULL;
-    enum ink_status status = ink_net_load(&net, call->operands[0], err);
+    enum ink_status status = find_format(&format, call->arguments, err);
     if (status == INK_OK)
-        status = export_c(net, call->arguments, err);
+        status = ink_net_load(&net, call->operands[0], err);
+    if (status == INK_OK)
+        status = format->write(net, call->arguments, err);
     ink_net_free(net);
     return (int)status;
 }
@@ -81,13 +115,14 @@ const struct command cmd_export = {
         (const struct cli_option[]){
             { "output", AT(output, CLI_STRING), .letter = 'o', .required = true, .value = "FILE",
               .help = "the C file; the header has the same name, ending in .h" },
-            { "format", AT(format, CLI_CHOICE), .value = "FORMAT", .choice = format_name, .help = "what to write" },
+            { "format", AT(format, CLI_CHOICE), .value = "FORMAT", .unset = "by FILE's ending", .choice = format_name,
+              .help = "what to write" },
             { "name", AT(name, CLI_STRING), .value = "NAME", .unset = "FILE's", .help = "what the C names begin with" },
             { .name = NULL },
         },
     .examples = (const char *const[]){ "inkling export digits.safetensors -o digits.c",
                                        "inkling export digits.safetensors -o src/net.c --name digits", NULL },
-    .defaults = &(const struct export_arguments){ .format = "c" },
+    .defaults = &(const struct export_arguments){ .format = NULL },
     .size = sizeof(struct export_arguments),
     .run = run,
 };

@@ -69,6 +69,12 @@ const char *cli_nearest(const char *word, const char *(*candidate)(const void *c
     return nearest;
 }
 
+bool cli_ends_with(const char *path, const char *ending)
+{
+    const size_t length = strlen(path), part = strlen(ending);
+    return length > part && strcmp(path + length - part, ending) == 0;
+}
+
 /* ---- The table --------------------------------------------------------------------------------------------------- */
 
 /* Every command has this one, after its own. */
