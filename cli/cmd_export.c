@@ -1,26 +1,30 @@
 /* inkling export: a model as a file that other programs run. */
-#include "cli.h"
+#include "quantised.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct export_arguments {
-    const char *output, *format, *name;
+    const char *output, *format, *name, *data;
+    double max_drop;
 };
 
 #define AT(member, kind) CLI_AT(struct export_arguments, member, kind)
 
 typedef enum ink_status export_fn(const struct ink_net *net, const struct export_arguments *arguments,
                                   struct ink_error *err);
-static export_fn export_c;
+static export_fn export_c, export_model;
 
 /* The formats, and how their files' names end: where no format is named, the first that ends so. */
 static const struct format {
     const char *name, *ending;
     export_fn *write;
+    bool integers; /* the model is quantised first, if it is not yet */
 } formats[] = {
-    { "c", ".c", export_c },
+    { "c", ".c", export_c, false },
+    { "c-int8", ".c", export_c, true },
+    { "int8", ".safetensors", export_model, true },
 };
 #define FORMATS (sizeof formats / sizeof formats[0])
 
@@ -89,17 +93,30 @@ out:
     return status;
 }
 
+static enum ink_status export_model(const struct ink_net *net, const struct export_arguments *arguments,
+                                    struct ink_error *err)
+{
+    const enum ink_status status = ink_net_save(net, arguments->output, err);
+    if (status == INK_OK)
+        printf("saved %s (%zu parameters)\n", arguments->output, ink_net_parameters(net));
+    return status;
+}
+
 static int run(const struct cli_call *call, struct ink_error *err)
 {
+    const struct export_arguments *arguments = call->arguments;
     const struct format *format;
-    struct ink_net *net = NULL;
-    enum ink_status status = find_format(&format, call->arguments, err);
+    struct ink_net *net = NULL, *integers = NULL;
+    int status = (int)find_format(&format, arguments, err);
     if (status == INK_OK)
-        status = ink_net_load(&net, call->operands[0], err);
+        status = (int)ink_net_load(&net, call->operands[0], err);
+    if (status == INK_OK && format->integers && !ink_net_is_quantised(net))
+        status = quantised_make(&integers, net, arguments->data, arguments->max_drop, err);
     if (status == INK_OK)
-        status = format->write(net, call->arguments, err);
+        status = (int)format->write(integers != NULL ? integers : net, arguments, err);
+    ink_net_free(integers);
     ink_net_free(net);
-    return (int)status;
+    return status;
 }
 
 const struct command cmd_export = {
@@ -110,7 +127,9 @@ const struct command cmd_export = {
     .summary = "write a model as plain C, for use without this library",
     .about = "Writes MODEL as one C99 file, with its header beside it, that needs nothing but <math.h>: the weights as "
              "constants, no memory of its own, and NAME_predict(image, probabilities, scratch), whose results have the "
-             "bits of 'inkling predict'. 'inkling verify' proves it.",
+             "bits of 'inkling predict'. 'inkling verify' proves it. With --format c-int8 it computes in integers of 8 "
+             "bits, calibrated on training images: a quarter of the size, no floating point, and almost the same "
+             "answers. int8 is a model file of the same integers.",
     .options =
         (const struct cli_option[]){
             { "output", AT(output, CLI_STRING), .letter = 'o', .required = true, .value = "FILE",
@@ -118,11 +137,16 @@ const struct command cmd_export = {
             { "format", AT(format, CLI_CHOICE), .value = "FORMAT", .unset = "by FILE's ending", .choice = format_name,
               .help = "what to write" },
             { "name", AT(name, CLI_STRING), .value = "NAME", .unset = "FILE's", .help = "what the C names begin with" },
+            { "data", AT(data, CLI_STRING), .value = "DATA", .unset = "what MODEL was trained on",
+              .help = "for integers: the data to calibrate and compare with" },
+            { "max-drop", AT(max_drop, CLI_DOUBLE), .value = "POINTS",
+              .help = "exit with code 4, and write nothing, if integers lose more points of accuracy" },
             { .name = NULL },
         },
     .examples = (const char *const[]){ "inkling export digits.safetensors -o digits.c",
-                                       "inkling export digits.safetensors -o src/net.c --name digits", NULL },
-    .defaults = &(const struct export_arguments){ .format = NULL },
+                                       "inkling export digits.safetensors -o src/net.c --name digits",
+                                       "inkling export digits.safetensors --format c-int8 -o digits.c", NULL },
+    .defaults = &(const struct export_arguments){ .max_drop = 0.2 },
     .size = sizeof(struct export_arguments),
     .run = run,
 };

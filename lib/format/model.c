@@ -1,7 +1,7 @@
 /*
  * A network as a file: a tensor a parameter, and in the metadata what it takes to use them.
  *
- *   format              inkling-1
+ *   format              inkling-1; inkling-int8-1 where the tensors are integers, see model_int8.c
  *   spec                the line of text
  *   input               28x28x1
  *   classes             ["0", "1", ...]
@@ -19,11 +19,11 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "format/safetensors.h"
-#include "nn/net.h"
+#include "format/model.h"
 
-#define FORMAT    "inkling-1"
-#define MOST_SIDE 1000000 /* of an input; the network has a lower bound of its own */
+#define FORMAT           "inkling-1"
+#define FORMAT_QUANTISED "inkling-int8-1"
+#define MOST_SIDE        1000000 /* of an input; the network has a lower bound of its own */
 
 /* The keys that are written from the net itself. */
 enum key { KEY_FORMAT, KEY_SPEC, KEY_INPUT, KEY_CLASSES, KEY_MEAN, KEY_DEVIATION, KEYS };
@@ -92,7 +92,7 @@ static void add_texts(struct texts *texts, const struct ink_net *net)
 {
     char input[80];
     snprintf(input, sizeof input, "%zux%zux%zu", net->input.height, net->input.width, net->input.channels);
-    add_text(texts, keys[KEY_FORMAT], FORMAT);
+    add_text(texts, keys[KEY_FORMAT], net->int8 != NULL ? FORMAT_QUANTISED : FORMAT);
     add_text(texts, keys[KEY_SPEC], net->spec);
     add_text(texts, keys[KEY_INPUT], input);
     add_class_names(texts, net);
@@ -119,16 +119,20 @@ enum ink_status ink_net_save(const struct ink_net *net, const char *path, struct
 {
     enum ink_status status;
     struct texts texts = { .pairs = ink__array(KEYS + net->metadata_count, sizeof *texts.pairs) };
-    struct ink__entry *entries = ink__array(net->parameter_count, sizeof *entries);
-    float *packed = ink__array(net->weight_count, sizeof *packed);
+    const size_t count = net->int8 != NULL ? net->int8->tensor_count : net->parameter_count;
+    struct ink__entry *entries = ink__array(count, sizeof *entries);
+    float *packed = ink__array(net->int8 != NULL ? 0 : net->weight_count, sizeof *packed);
     if (texts.pairs != NULL)
         add_texts(&texts, net);
     if (texts.pairs == NULL || entries == NULL || packed == NULL || texts.failed) {
         status = ink__fail(err, INK_FAILED, "%s: cannot write: out of memory, or a class name is not UTF-8", path);
         goto out;
     }
-    list_parameters(entries, packed, net);
-    status = ink__safetensors_write(path, entries, net->parameter_count, texts.pairs, texts.count, err);
+    if (net->int8 != NULL)
+        ink__int8_list(entries, net->int8);
+    else
+        list_parameters(entries, packed, net);
+    status = ink__safetensors_write(path, entries, count, texts.pairs, texts.count, err);
 out:
     for (size_t i = 0; i < texts.count; i++) {
         free(texts.pairs[i].key);
@@ -180,7 +184,7 @@ static enum ink_status read_network(struct loading *l)
     const char *spec = ink__safetensors_metadata(l->file, keys[KEY_SPEC]);
     struct ink_shape input;
     struct ink_error inner;
-    if (format == NULL || strcmp(format, FORMAT) != 0)
+    if (format == NULL || (strcmp(format, FORMAT) != 0 && strcmp(format, FORMAT_QUANTISED) != 0))
         return wrong_text(l, KEY_FORMAT, "'" FORMAT "' (is this a model of inkling's?)");
     if (!parse_shape(&input, ink__safetensors_metadata(l->file, keys[KEY_INPUT])))
         return wrong_text(l, KEY_INPUT, "a shape such as 28x28x1");
@@ -265,20 +269,30 @@ static const char *shape_text(char text[256], const size_t *shape, size_t rank)
     return text;
 }
 
-static enum ink_status check_tensor(const struct loading *l, const struct ink__parameter *p,
-                                    const struct ink__entry *entry)
+enum ink_status ink__check_entry(const struct ink__entry *found, const struct ink__entry *expected, const char *path,
+                                 struct ink_error *err)
 {
-    char found[256], expected[256];
-    if (entry == NULL)
-        return ink__fail(l->err, INK_BAD_INPUT, "%s: tensor '%s': missing, expected F32 of shape %s", l->path, p->name,
-                         shape_text(expected, p->shape, p->rank));
-    if (entry->dtype != INK__F32)
-        return ink__fail(l->err, INK_BAD_INPUT, "%s: tensor '%s': dtype is %s, expected F32", l->path, p->name,
-                         ink__dtypes[entry->dtype].name);
-    if (entry->rank != p->rank || memcmp(entry->shape, p->shape, p->rank * sizeof p->shape[0]) != 0)
-        return ink__fail(l->err, INK_BAD_INPUT, "%s: tensor '%s': shape is %s, expected %s", l->path, p->name,
-                         shape_text(found, entry->shape, entry->rank), shape_text(expected, p->shape, p->rank));
+    char shape[256], other[256];
+    const char *const dtype = ink__dtypes[expected->dtype].name;
+    if (found == NULL)
+        return ink__fail(err, INK_BAD_INPUT, "%s: tensor '%s': missing, expected %s of shape %s", path, expected->name,
+                         dtype, shape_text(shape, expected->shape, expected->rank));
+    if (found->dtype != expected->dtype)
+        return ink__fail(err, INK_BAD_INPUT, "%s: tensor '%s': dtype is %s, expected %s", path, expected->name,
+                         ink__dtypes[found->dtype].name, dtype);
+    if (found->rank != expected->rank ||
+        memcmp(found->shape, expected->shape, found->rank * sizeof found->shape[0]) != 0)
+        return ink__fail(err, INK_BAD_INPUT, "%s: tensor '%s': shape is %s, expected %s", path, expected->name,
+                         shape_text(other, found->shape, found->rank),
+                         shape_text(shape, expected->shape, expected->rank));
     return INK_OK;
+}
+
+static enum ink_status check_tensor(const struct loading *l, const struct ink__parameter *p)
+{
+    struct ink__entry expected = { .name = p->name, .dtype = INK__F32, .rank = p->rank };
+    memcpy(expected.shape, p->shape, sizeof p->shape);
+    return ink__check_entry(ink__safetensors_find(l->file, p->name), &expected, l->path, l->err);
 }
 
 /* The file has the network's parameters and nothing else. */
@@ -290,10 +304,8 @@ static enum ink_status check_tensors(const struct loading *l)
         if (find_parameter(l->net, entry->name) == NULL)
             return ink__fail(l->err, INK_BAD_INPUT, "%s: tensor '%s': not of this network, expected %zu others",
                              l->path, entry->name, l->net->parameter_count);
-    for (size_t i = 0; status == INK_OK && i < l->net->parameter_count; i++) {
-        const struct ink__parameter *p = &l->net->parameters[i];
-        status = check_tensor(l, p, ink__safetensors_find(l->file, p->name));
-    }
+    for (size_t i = 0; status == INK_OK && i < l->net->parameter_count; i++)
+        status = check_tensor(l, &l->net->parameters[i]);
     return status;
 }
 
@@ -318,6 +330,19 @@ static enum ink_status read_weights(const struct loading *l)
     return INK_OK;
 }
 
+static enum ink_status read_floats(const struct loading *l)
+{
+    enum ink_status status = check_tensors(l); /* before the weights take memory: now that is no more than the file's */
+    if (status == INK_OK)
+        status = ink__net_allocate(l->net, l->err);
+    return status == INK_OK ? read_weights(l) : status;
+}
+
+static bool is_quantised(const struct loading *l)
+{
+    return strcmp(ink__safetensors_metadata(l->file, keys[KEY_FORMAT]), FORMAT_QUANTISED) == 0;
+}
+
 enum ink_status ink_net_load(struct ink_net **out, const char *path, struct ink_error *err)
 {
     struct ink__safetensors *file;
@@ -330,11 +355,7 @@ enum ink_status ink_net_load(struct ink_net **out, const char *path, struct ink_
     if (status == INK_OK)
         status = read_texts(&l);
     if (status == INK_OK)
-        status = check_tensors(&l); /* before the weights take memory: now that is no more than the file's */
-    if (status == INK_OK)
-        status = ink__net_allocate(l.net, err);
-    if (status == INK_OK)
-        status = read_weights(&l);
+        status = is_quantised(&l) ? ink__int8_read(l.net, file, path, err) : read_floats(&l);
     ink__safetensors_free(file);
     if (status == INK_OK)
         *out = l.net;

@@ -148,14 +148,19 @@ enum ink_status ink__int8_new(struct ink__int8 **out, const struct ink_net *net,
     }
     choose_scores(q);
     take_all(q, net);
-    if (!ink__arena_make(&q->arena))
-        goto fail;
-    take_all(q, net);
     *out = q;
     return INK_OK;
 fail:
     ink__int8_free(q);
     return ink__fail_memory(err);
+}
+
+enum ink_status ink__int8_allocate(struct ink__int8 *q, const struct ink_net *net, struct ink_error *err)
+{
+    if (!ink__arena_make(&q->arena))
+        return ink__fail_memory(err);
+    take_all(q, net);
+    return INK_OK;
 }
 
 void ink__int8_free(struct ink__int8 *q)

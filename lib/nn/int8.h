@@ -56,9 +56,11 @@ struct ink__int8 {
     struct ink__arena arena;
 };
 
-/* Makes net->int8, all zero, and decides what is joined: norms that are folded, activations that follow. INK_FAILED if
- * memory runs out. */
+/* Makes net->int8: decides what is joined, norms that are folded and activations that follow, and lists the tensors,
+ * still without memory. INK_FAILED if memory runs out. */
 enum ink_status ink__int8_new(struct ink__int8 **out, const struct ink_net *net, struct ink_error *err);
+/* Allocates the tensors, zeroed. */
+enum ink_status ink__int8_allocate(struct ink__int8 *q, const struct ink_net *net, struct ink_error *err);
 void ink__int8_free(struct ink__int8 *q);
 
 /* INK_BAD_INPUT, "PATH: tensor 'NAME': ...", unless all integers can be computed with: no sum leaves 32 bits. */

@@ -235,6 +235,8 @@ enum ink_status ink__plan_new(struct ink__plan **out, const struct ink_net *net,
     *out = NULL;
     if (compute == NULL)
         compute = &defaults;
+    if (training && net->int8 != NULL)
+        return ink__fail(err, INK_BAD_ARGUMENT, "network: quantised, which cannot be trained");
     struct ink__plan *plan = ink__array(1, sizeof *plan);
     if (plan == NULL)
         return ink__fail_memory(err);

@@ -288,7 +288,9 @@ static enum ink_status copy_net(struct ink_net **out, const struct ink_net *net,
         status = ink__net_set_class_name(*out, c, net->class_names[c], err);
     for (size_t i = 0; status == INK_OK && i < net->metadata_count; i++)
         status = ink__net_set(*out, net->metadata[i].key, net->metadata[i].value, err);
-    return status == INK_OK ? ink__int8_new(&(*out)->int8, *out, err) : status;
+    if (status == INK_OK)
+        status = ink__int8_new(&(*out)->int8, *out, err);
+    return status == INK_OK ? ink__int8_allocate((*out)->int8, *out, err) : status;
 }
 
 enum ink_status ink_net_quantise(struct ink_net **out, const struct ink_net *net, const struct ink_dataset *data,
