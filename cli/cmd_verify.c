@@ -157,6 +157,28 @@ static enum ink_status open_data(struct ink_dataset **data, const char **name, c
     return INK_OK;
 }
 
+/* An export of integers is compared with the model's own, made once more of the same training images. */
+static enum ink_status quantise(struct ink_net **net, const struct running *export, const char *data,
+                                struct ink_error *err)
+{
+    struct ink_net *integers = NULL;
+    struct ink_dataset *train = NULL;
+    struct ink_compute compute;
+    if (!export->program.integers || ink_net_is_quantised(*net))
+        return INK_OK;
+    enum ink_status status = cli_compute(&compute, 1, err);
+    if (status == INK_OK)
+        status = cli_open_dataset(&train, data, INK_TRAIN, err);
+    if (status == INK_OK)
+        status = ink_net_quantise(&integers, *net, train, &compute, err);
+    ink_dataset_free(train);
+    if (status == INK_OK) {
+        ink_net_free(*net);
+        *net = integers;
+    }
+    return status;
+}
+
 /* ---- The command ------------------------------------------------------------------------------------------------- */
 
 static void print_text(const struct cli_call *call, const char *data, const struct comparison *found)
@@ -191,6 +213,7 @@ static int run(const struct cli_call *call, struct ink_error *err)
     int status = (int)ink_net_load(&net, call->operands[0], err);
     if (status != INK_OK || (status = (int)open_data(&data, &name, net, err)) != INK_OK ||
         (status = (int)start(&export, path, net, err)) != INK_OK ||
+        (status = (int)quantise(&net, &export, name, err)) != INK_OK ||
         (status = (int)run_both(&found, &export, net, data, err)) != INK_OK)
         goto out;
     if (arguments->json)
@@ -217,7 +240,8 @@ const struct command cmd_verify = {
     .summary = "prove that an exported C file gives what its model gives",
     .about = "Compiles EXPORT, a C file that 'inkling export' wrote, with $CC or cc, runs it and MODEL on the test "
              "images of DATA (by default the data that MODEL was trained on), and tells the largest difference of a "
-             "probability and how often the answers are the same. Exits with 4 if the difference is above 1e-6.",
+             "probability and how often the answers are the same. Exits with 4 if the difference is above 1e-6. An "
+             "export of integers is compared with those of MODEL, which is quantised again on DATA if it has floats.",
     .options =
         (const struct cli_option[]){
             CLI_OPTION_JSON(struct verify_arguments, json),

@@ -262,6 +262,7 @@ enum ink_status compiled_start(struct compiled *program, const char *path, struc
     enum ink_status status = find_name(path, name, &prototype, err);
     if (status != INK_OK)
         return status;
+    program->integers = prototype->integers;
     const char *const parent = getenv("TMPDIR");
     const int length = snprintf(program->folder, sizeof program->folder, "%s/inkling-XXXXXX",
                                 parent != NULL && parent[0] != 0 ? parent : "/tmp");
