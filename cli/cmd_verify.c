@@ -157,25 +157,21 @@ static enum ink_status open_data(struct ink_dataset **data, const char **name, c
     return INK_OK;
 }
 
-/* An export of integers is compared with the model's own, made once more of the same training images. */
-static enum ink_status quantise(struct ink_net **net, const struct running *export, const char *data,
-                                struct ink_error *err)
+/* An export of integers is compared with the model's own, made once more of the same training images; *integers stays
+ * NULL where that is not needed. */
+static enum ink_status quantise(struct ink_net **integers, const struct ink_net *net, const struct running *export,
+                                const char *data, struct ink_error *err)
 {
-    struct ink_net *integers = NULL;
     struct ink_dataset *train = NULL;
     struct ink_compute compute;
-    if (!export->program.integers || ink_net_is_quantised(*net))
+    if (!export->program.integers || ink_net_is_quantised(net))
         return INK_OK;
     enum ink_status status = cli_compute(&compute, 1, err);
     if (status == INK_OK)
         status = cli_open_dataset(&train, data, INK_TRAIN, err);
     if (status == INK_OK)
-        status = ink_net_quantise(&integers, *net, train, &compute, err);
+        status = ink_net_quantise(integers, net, train, &compute, err);
     ink_dataset_free(train);
-    if (status == INK_OK) {
-        ink_net_free(*net);
-        *net = integers;
-    }
     return status;
 }
 
@@ -206,15 +202,15 @@ static int run(const struct cli_call *call, struct ink_error *err)
     const struct verify_arguments *arguments = call->arguments;
     const char *const path = call->operands[1];
     const char *name = call->operand_count > 2 ? call->operands[2] : NULL;
-    struct ink_net *net = NULL;
+    struct ink_net *net = NULL, *integers = NULL;
     struct ink_dataset *data = NULL;
     struct running export = { .program = { .to = -1, .from = -1 } };
     struct comparison found = { .count = 0 };
     int status = (int)ink_net_load(&net, call->operands[0], err);
     if (status != INK_OK || (status = (int)open_data(&data, &name, net, err)) != INK_OK ||
         (status = (int)start(&export, path, net, err)) != INK_OK ||
-        (status = (int)quantise(&net, &export, name, err)) != INK_OK ||
-        (status = (int)run_both(&found, &export, net, data, err)) != INK_OK)
+        (status = (int)quantise(&integers, net, &export, name, err)) != INK_OK ||
+        (status = (int)run_both(&found, &export, integers != NULL ? integers : net, data, err)) != INK_OK)
         goto out;
     if (arguments->json)
         status = (int)print_json(call, name, &found, err);
@@ -228,6 +224,7 @@ static int run(const struct cli_call *call, struct ink_error *err)
 out:
     compiled_stop(&export.program);
     ink_dataset_free(data);
+    ink_net_free(integers);
     ink_net_free(net);
     return status;
 }

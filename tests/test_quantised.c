@@ -400,6 +400,30 @@ static struct ink_net *make_net(const char *spec, bool normalises)
     return net;
 }
 
+/* What is run by itself, and what is joined to a layer before it or is nothing to do. */
+static void test_joins(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec, *runs;
+    } nets[] = {
+        { "conv 6 3x3, pool 2, relu, dense 10", "..-." },
+        { "conv 6 3x3, pool 2, gelu, dense 10", "...." }, /* not the same before and after */
+        { "conv 6 3x3, norm relu, avgpool 2, relu, dense 10", ".-.-." },
+        { "conv 4 3x3, res [ relu ], globalavg", ".-..." },
+        { "dense 5, dropout 0.5, tanh, norm, sigmoid, dense 3", ".--.-." },
+        { "dense 5 relu, relu, dense 3", "..." },
+    };
+    for (size_t i = 0; i < sizeof nets / sizeof nets[0]; i++) {
+        struct ink_net *net = make_net(nets[i].spec, false);
+        assert_int_equal(ink__int8_new(&net->int8, net, NULL), INK_OK);
+        for (size_t l = 0; l < net->layer_count; l++)
+            if (net->int8->layers[l].skip != (nets[i].runs[l] == '-'))
+                fail_msg("%s: layer %zu", nets[i].spec, l);
+        ink_net_free(net);
+    }
+}
+
 static struct ink_net *quantise(const struct ink_net *net, const struct ink_dataset *data, const char *kernels)
 {
     struct ink_error err = { 0 };
@@ -835,11 +859,11 @@ static void test_odd_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_product),     cmocka_unit_test(test_extremes), cmocka_unit_test(test_rounding),
-        cmocka_unit_test(test_pools),       cmocka_unit_test(test_elements), cmocka_unit_test(test_nets),
-        cmocka_unit_test(test_sessions),    cmocka_unit_test(test_nearness), cmocka_unit_test(test_grids),
-        cmocka_unit_test(test_choice),      cmocka_unit_test(test_file),     cmocka_unit_test(test_wrong_files),
-        cmocka_unit_test(test_odd_weights), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_product),     cmocka_unit_test(test_extremes),    cmocka_unit_test(test_rounding),
+        cmocka_unit_test(test_pools),       cmocka_unit_test(test_elements),    cmocka_unit_test(test_joins),
+        cmocka_unit_test(test_nets),        cmocka_unit_test(test_sessions),    cmocka_unit_test(test_nearness),
+        cmocka_unit_test(test_grids),       cmocka_unit_test(test_choice),      cmocka_unit_test(test_file),
+        cmocka_unit_test(test_wrong_files), cmocka_unit_test(test_odd_weights), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, scratch_make, scratch_remove);
 }
