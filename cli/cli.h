@@ -38,6 +38,9 @@ struct cli_option {
     const char *help;  /* one sentence, without a full stop */
     const char *unset; /* what help gives as the default where the value means "not given"; NULL: nothing */
     const char *(*choice)(size_t i);
+    /* Of a choice that stands for other options, and nothing else: their text, which is read as if it stood there.
+     * Words are apart by blanks; what is between two ' is one. */
+    const char *(*stands_for)(const char *choice);
     double least, most; /* of a number; most == 0 sets no limit */
     size_t offset;      /* of the value in the command's arguments */
     enum cli_kind kind;
@@ -62,19 +65,20 @@ struct command {
     const char *name;
     const char *operands; /* "MODEL PICTURE...", for help; NULL: none */
     size_t least_operands, most_operands;
-    const char *summary;              /* one line, for the list of commands */
-    const char *about;                /* a paragraph for its own help, or NULL */
-    void (*more_help)(FILE *file);    /* what help adds before the examples, or NULL */
-    const char *const *examples;      /* lines, ended by NULL; or NULL */
-    const struct cli_option *options; /* ended by a row whose name is NULL; or NULL */
-    const void *defaults;             /* the arguments before anything is given, `size` bytes */
+    const char *summary;                     /* one line, for the list of commands */
+    const char *about;                       /* a paragraph for its own help, or NULL */
+    void (*more_help)(FILE *file);           /* what help adds before the examples, or NULL */
+    const char *const *examples;             /* lines, ended by NULL; or NULL */
+    const struct cli_option *options;        /* ended by a row whose name is NULL; or NULL */
+    const struct cli_option *shared_options; /* more of them, likewise, that other commands have too */
+    const void *defaults;                    /* the arguments before anything is given, `size` bytes */
     size_t size;
     /* Returns the exit code. On failure fills *err, whose message the caller prints, unless it is empty. */
     int (*run)(const struct cli_call *call, struct ink_error *err);
 };
 
 extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_export, cmd_verify, cmd_notebook, cmd_fetch,
-    cmd_bench, cmd_selftest;
+    cmd_bench, cmd_selftest, cmd_recipes, cmd_tune;
 
 /* ---- What commands share ----------------------------------------------------------------------------------------- */
 

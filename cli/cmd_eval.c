@@ -7,7 +7,7 @@
 struct eval_arguments {
     const char *split;
     double min_accuracy;
-    size_t threads;
+    size_t threads, shifts;
     bool json, confusion;
 };
 
@@ -69,7 +69,9 @@ static void print_confusion(const struct ink_net *net, const struct ink_metrics 
     }
 }
 
-static void print_text(const struct cli_call *call, const struct ink_net *net, const struct ink_metrics *metrics)
+/* `shifted` is NULL where it was not asked for. */
+static void print_text(const struct cli_call *call, const struct ink_net *net, const struct ink_metrics *metrics,
+                       const struct ink_metrics *shifted)
 {
     const struct eval_arguments *arguments = call->arguments;
     char count[32], wrong[32];
@@ -79,6 +81,10 @@ static void print_text(const struct cli_call *call, const struct ink_net *net, c
            100 * metrics->accuracy_low, 100 * metrics->accuracy_high,
            terminal_number(wrong, metrics->count - metrics->correct));
     printf("loss      %.4f\n", metrics->loss);
+    if (shifted != NULL)
+        printf("shifted   %.2f%%   (95%% interval %.2f%% to %.2f%%; the mean over shifts by up to %zu pixel%s)\n",
+               100 * shifted->accuracy, 100 * shifted->accuracy_low, 100 * shifted->accuracy_high, arguments->shifts,
+               arguments->shifts == 1 ? "" : "s");
     print_classes(net, metrics);
     if (arguments->confusion)
         print_confusion(net, metrics);
@@ -111,17 +117,27 @@ static json_t *confusion_json(const struct ink_metrics *metrics)
     return rows;
 }
 
+static json_t *shifted_json(const struct ink_metrics *shifted, size_t shifts)
+{
+    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:o}", "shifts", (json_int_t)shifts, "correct",
+                     (json_int_t)shifted->correct, "accuracy", shifted->accuracy, "accuracy_low", shifted->accuracy_low,
+                     "accuracy_high", shifted->accuracy_high, "loss", cli_json_real(shifted->loss));
+}
+
 static enum ink_status print_json(const struct cli_call *call, const struct ink_net *net,
-                                  const struct ink_metrics *metrics, struct ink_error *err)
+                                  const struct ink_metrics *metrics, const struct ink_metrics *shifted,
+                                  struct ink_error *err)
 {
     const struct eval_arguments *arguments = call->arguments;
-    return cli_print_json(json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:o, s:o, s:o}", "model",
-                                    call->operands[0], "data", call->operands[1], "split", arguments->split, "count",
-                                    (json_int_t)metrics->count, "correct", (json_int_t)metrics->correct, "accuracy",
-                                    metrics->accuracy, "accuracy_low", metrics->accuracy_low, "accuracy_high",
-                                    metrics->accuracy_high, "loss", cli_json_real(metrics->loss), "classes",
-                                    classes_json(net, metrics), "confusion", confusion_json(metrics)),
-                          stdout, err);
+    json_t *const line =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:o, s:o, s:o}", "model", call->operands[0], "data",
+                  call->operands[1], "split", arguments->split, "count", (json_int_t)metrics->count, "correct",
+                  (json_int_t)metrics->correct, "accuracy", metrics->accuracy, "accuracy_low", metrics->accuracy_low,
+                  "accuracy_high", metrics->accuracy_high, "loss", cli_json_real(metrics->loss), "classes",
+                  classes_json(net, metrics), "confusion", confusion_json(metrics));
+    if (shifted != NULL)
+        json_object_set_new(line, "shifted", shifted_json(shifted, arguments->shifts));
+    return cli_print_json(line, stdout, err);
 }
 
 /* ---- The command ------------------------------------------------------------------------------------------------- */
@@ -132,17 +148,22 @@ static int run(const struct cli_call *call, struct ink_error *err)
     const enum ink_split split = strcmp(arguments->split, "train") == 0 ? INK_TRAIN : INK_TEST;
     struct ink_net *net = NULL;
     struct ink_dataset *data = NULL;
-    struct ink_metrics metrics = { .count = 0 };
+    struct ink_metrics metrics = { .count = 0 }, moved = { .count = 0 };
+    const struct ink_metrics *const shifted = arguments->shifts > 0 ? &moved : NULL;
     struct ink_compute compute;
     int status = (int)cli_compute(&compute, arguments->threads, err);
     if (status != INK_OK || (status = (int)ink_net_load(&net, call->operands[0], err)) != INK_OK ||
         (status = (int)cli_open_dataset(&data, call->operands[1], split, err)) != INK_OK ||
         (status = (int)ink_evaluate(net, data, &compute, &metrics, err)) != INK_OK)
         goto out;
+    if (shifted != NULL)
+        status = (int)ink_evaluate_shifted(net, data, arguments->shifts, &compute, &moved, err);
+    if (status != INK_OK)
+        goto out;
     if (arguments->json)
-        status = (int)print_json(call, net, &metrics, err);
+        status = (int)print_json(call, net, &metrics, shifted, err);
     else
-        print_text(call, net, &metrics);
+        print_text(call, net, &metrics, shifted);
     if (status == INK_OK && metrics.accuracy < arguments->min_accuracy) {
         cli_fail(err, INK_FAILED, "accuracy %.6f is below --min-accuracy %g", metrics.accuracy,
                  arguments->min_accuracy);
@@ -150,6 +171,7 @@ static int run(const struct cli_call *call, struct ink_error *err)
     }
 out:
     ink_metrics_free(&metrics);
+    ink_metrics_free(&moved);
     ink_dataset_free(data);
     ink_net_free(net);
     return status;
@@ -170,6 +192,9 @@ const struct command cmd_eval = {
             { "confusion", AT(confusion, CLI_FLAG), .help = "print the confusion matrix too" },
             { "min-accuracy", AT(min_accuracy, CLI_DOUBLE), .value = "A", .most = 1,
               .help = "exit with code 4 if the accuracy, in [0, 1], is below A" },
+            { "shifts", AT(shifts, CLI_SIZE), .value = "N", .most = 16,
+              .help =
+                  "tell too what the mean of the answers is worth, over the image moved by up to N pixels each way" },
             CLI_OPTION_JSON(struct eval_arguments, json),
             CLI_OPTION_THREADS(struct eval_arguments, threads),
             { .name = NULL },

@@ -4,8 +4,8 @@
  * A run can stop at any batch, by a signal or by force, and go on later from its checkpoint; the model file is then the
  * same, byte for byte, as if it had never stopped. The checkpoint goes when the model is saved.
  */
-#include "options.h"
 #include "train_report.h"
+#include "training.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -14,18 +14,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEFAULT_VALIDATION 5000 /* images, but never more than one in six */
 #define DEFAULT_CHECKPOINT 30.0 /* seconds */
 #define LARGEST_COUNT      1e9
-#define LARGEST_SEED       9007199254740992.0 /* 2^53: what every reader of JSON keeps whole */
 #define CHECKPOINT_SUFFIX  ".checkpoint"
 
 struct train_arguments {
-    const char *output, *net, *optimizer, *schedule, *init, *log, *checkpoint;
-    size_t epochs, batch, validation, patience, threads, save_every;
-    double learning_rate, momentum, beta2, weight_decay, clip, warmup, step_epochs, label_smoothing;
-    uint64_t seed;
-    bool keep_last, resume, quiet, no_test;
+    struct training_arguments training;
+    const char *output, *log, *checkpoint;
+    size_t save_every;
+    bool resume, quiet, no_test;
 };
 
 #define AT(member, kind) CLI_AT(struct train_arguments, member, kind)
@@ -62,49 +59,6 @@ static void catch_signals(void)
     for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
         if (sigaction(numbers[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
             sigaction(numbers[i], &action, NULL);
-}
-
-/* ---- Options ----------------------------------------------------------------------------------------------------- */
-
-static const struct ink_preset *find_preset(const char *name)
-{
-    for (const struct ink_preset *preset = ink_presets(); preset->name != NULL; preset++)
-        if (strcmp(preset->name, name) == 0)
-            return preset;
-    return NULL;
-}
-
-/* The network's own options, and over them what was given. */
-static enum ink_status choose_options(struct training *training, struct ink_error *err)
-{
-    const struct train_arguments *a = training->arguments;
-    const struct ink_preset *preset = find_preset(a->net);
-    struct ink_train_options *o = &training->options;
-    ink_train_options_default(o, a->net);
-    if (a->optimizer != NULL && strcmp(a->optimizer, o->optimizer) != 0) {
-        o->optimizer = a->optimizer;
-        o->learning_rate = o->weight_decay = 0; /* the preset's were for the preset's optimizer */
-    }
-    if (a->schedule != NULL)
-        o->schedule = a->schedule;
-    if (!isnan(a->learning_rate))
-        o->learning_rate = a->learning_rate;
-    if (a->batch != SIZE_MAX)
-        o->batch = a->batch;
-    o->epochs = a->epochs;
-    o->momentum = a->momentum;
-    o->beta2 = a->beta2;
-    if (!isnan(a->weight_decay))
-        o->weight_decay = a->weight_decay;
-    o->clip = a->clip;
-    o->warmup = a->warmup;
-    o->step_epochs = a->step_epochs;
-    o->label_smoothing = a->label_smoothing;
-    o->patience = a->patience;
-    o->keep_last = a->keep_last;
-    o->seed = a->seed;
-    training->initialisation = a->init != NULL ? a->init : preset != NULL ? preset->initialisation : "xavier";
-    return cli_compute(&o->compute, a->threads, err);
 }
 
 /* ---- Files ------------------------------------------------------------------------------------------------------- */
@@ -157,11 +111,10 @@ static enum ink_status prepare_files(struct training *training, struct ink_error
 static enum ink_status open_data(struct training *training, struct ink_error *err)
 {
     const char *const name = training->call->operands[0];
-    enum ink_status status = cli_open_dataset(&training->train, name, INK_TRAIN, err);
+    enum ink_status status =
+        training_open(&training->arguments->training, name, &training->train, &training->options, err);
     if (status != INK_OK)
         return status;
-    const size_t sixth = ink_dataset_count(training->train) / 6, given = training->arguments->validation;
-    training->options.validation = given != SIZE_MAX ? given : sixth < DEFAULT_VALIDATION ? sixth : DEFAULT_VALIDATION;
     if (training->arguments->no_test || !cli_has_splits(name))
         return INK_OK;
     status = cli_open_dataset(&training->test, name, INK_TEST, err);
@@ -285,8 +238,8 @@ static enum ink_status train_epochs(struct training *training, struct ink_error 
 static enum ink_status prepare_trainer(struct training *training, struct ink_error *err)
 {
     const struct train_arguments *a = training->arguments;
-    enum ink_status status =
-        ink_net_new(&training->net, ink_dataset_shape(training->train), a->net, training->initialisation, a->seed, err);
+    enum ink_status status = ink_net_new(&training->net, ink_dataset_shape(training->train), a->training.net,
+                                         training->initialisation, a->training.seed, err);
     training->options.on_batch = on_batch;
     training->options.context = training;
     if (status == INK_OK)
@@ -329,8 +282,10 @@ static int run(const struct cli_call *call, struct ink_error *err)
 {
     struct training training = { .call = call, .arguments = call->arguments };
     enum ink_status status = INK_OK;
-    if ((status = choose_options(&training, err)) != INK_OK || (status = prepare_files(&training, err)) != INK_OK ||
-        (status = open_data(&training, err)) != INK_OK || (status = prepare_trainer(&training, err)) != INK_OK)
+    if ((status = training_choose(&training.arguments->training, &training.options, &training.initialisation, err)) !=
+            INK_OK ||
+        (status = prepare_files(&training, err)) != INK_OK || (status = open_data(&training, err)) != INK_OK ||
+        (status = prepare_trainer(&training, err)) != INK_OK)
         goto out;
     catch_signals();
     if ((status = train_epochs(&training, err)) == INK_OK)
@@ -348,30 +303,6 @@ out:
 
 /* ---- Its table --------------------------------------------------------------------------------------------------- */
 
-static void print_networks(FILE *file)
-{
-    fprintf(file, "\nNetworks by name, with the options they come with:\n");
-    for (const struct ink_preset *preset = ink_presets(); preset->name != NULL; preset++) {
-        struct ink_train_options options;
-        char text[512];
-        ink_train_options_default(&options, preset->name);
-        fprintf(file, "  %-12s", preset->name);
-        cli_print_wrapped(file, preset->about, 14);
-        fprintf(file, "%14s", "");
-        cli_print_wrapped(file, preset->spec, 14);
-        snprintf(text, sizeof text, "--optimizer %s --lr %g --weight-decay %g --schedule %s --batch %zu --init %s",
-                 options.optimizer, options.learning_rate, options.weight_decay, options.schedule, options.batch,
-                 preset->initialisation);
-        fprintf(file, "%14s", "");
-        cli_print_wrapped(file, text, 14);
-    }
-    fprintf(file, "\nA network of your own is a line of layers, separated by commas:\n"
-                  "  dense N, conv N KxK [stride S] [pad P], pool K, avgpool K, globalpool,\n"
-                  "  globalavg, norm, dropout P, res [ ... ]; after dense, conv or norm may follow\n"
-                  "  sigmoid, tanh, relu, leaky or gelu, without a comma; the last word may be the\n"
-                  "  loss, cross-entropy or mse.\n");
-}
-
 const struct command cmd_train = {
     .name = "train",
     .operands = "DATA",
@@ -381,48 +312,12 @@ const struct command cmd_train = {
     .about = "Trains a network on DATA (mnist, fashion-mnist, kmnist, synthetic, a folder of IDX files, or an image "
              "file) and writes the model, in safetensors. Ctrl-C finishes the batch, saves a checkpoint and prints "
              "the command that continues; the model is then the same, byte for byte, as of a run that never stopped.",
-    .more_help = print_networks,
+    .more_help = training_print_help,
+    .shared_options = training_options,
     .options =
         (const struct cli_option[]){
             { "output", AT(output, CLI_STRING), .letter = 'o', .value = "FILE", .required = true,
               .help = "the model file to write" },
-            { "net", AT(net, CLI_STRING), .value = "NET", .help = "the network: a name or a line of layers, below" },
-            { "epochs", AT(epochs, CLI_SIZE), .letter = 'e', .value = "N", .least = 1, .most = 1e6,
-              .help = "passes over the training images" },
-            { "batch", AT(batch, CLI_SIZE), .letter = 'b', .value = "N", .least = 1, .most = LARGEST_COUNT,
-              .unset = "the network's", .help = "images to a step" },
-            { "optimizer", AT(optimizer, CLI_CHOICE), .value = "NAME", .choice = ink_optimizer_name,
-              .unset = "the network's", .help = "how gradients become steps" },
-            { "learning-rate", AT(learning_rate, CLI_DOUBLE), .alias = "lr", .value = "R", .least = 1e-12, .most = 1e5,
-              .unset = "the network's", .help = "the peak of the schedule" },
-            { "schedule", AT(schedule, CLI_CHOICE), .value = "NAME", .choice = ink_schedule_name,
-              .unset = "the network's", .help = "how the learning rate changes" },
-            { "warmup", AT(warmup, CLI_DOUBLE), .value = "E", .most = 1e6,
-              .help = "epochs over which the rate rises from zero" },
-            { "step-epochs", AT(step_epochs, CLI_DOUBLE), .value = "E", .least = 1e-6, .most = 1e6,
-              .help = "with --schedule step: a tenth of the rate every E epochs" },
-            { "momentum", AT(momentum, CLI_DOUBLE), .value = "M", .least = 1e-6, .most = 0.999999,
-              .help = "of momentum and nesterov; beta1 of adam and adamw" },
-            { "beta2", AT(beta2, CLI_DOUBLE), .value = "B", .least = 1e-6, .most = 0.999999,
-              .help = "of adam and adamw" },
-            { "weight-decay", AT(weight_decay, CLI_DOUBLE), .value = "W", .most = 1e6, .unset = "the network's",
-              .help = "pull of weights, not of biases, to zero" },
-            { "clip", AT(clip, CLI_DOUBLE), .value = "G", .most = 1e9,
-              .help = "the largest norm of the gradient, 0 for no limit" },
-            { "label-smoothing", AT(label_smoothing, CLI_DOUBLE), .value = "S", .most = 0.999,
-              .help = "share of the target spread over all classes" },
-            { "init", AT(init, CLI_CHOICE), .value = "NAME", .choice = ink_initialisation_name,
-              .unset = "the network's", .help = "how the first weights are drawn" },
-            { "seed", AT(seed, CLI_U64), .letter = 's', .value = "N", .most = LARGEST_SEED,
-              .help = "seed of weights, shuffling, validation, dropout" },
-            { "val", AT(validation, CLI_SIZE), .value = "N", .most = LARGEST_COUNT,
-              .unset = "5000, at most a sixth of the images",
-              .help = "training images held out for validation, 0 to train on all" },
-            { "patience", AT(patience, CLI_SIZE), .value = "N", .most = 1e6,
-              .help = "stop after N epochs without a better validation accuracy, 0 for never" },
-            { "keep-last", AT(keep_last, CLI_FLAG),
-              .help = "keep the last epoch's weights, not the best by validation" },
-            CLI_OPTION_THREADS(struct train_arguments, threads),
             { "log", AT(log, CLI_STRING), .value = "FILE",
               .help = "write a JSON object a line: the options, each epoch, the result" },
             { "checkpoint", AT(checkpoint, CLI_STRING), .value = "FILE", .unset = "OUTPUT.checkpoint",
@@ -437,17 +332,9 @@ const struct command cmd_train = {
     .examples =
         (const char *const[]){ "inkling train mnist -o digits.safetensors",
                                "inkling train mnist -o digits.safetensors --net lenet --epochs 5 --seed 1",
+                               "inkling train mnist -o fast.safetensors --recipe fast",
                                "inkling train ./idx -o mine.safetensors --net \"dense 64 relu, dense 10\"", NULL },
-    .defaults = &(const struct train_arguments){ .net = "notebook",
-                                                 .epochs = 10,
-                                                 .batch = SIZE_MAX,
-                                                 .validation = SIZE_MAX,
-                                                 .save_every = SIZE_MAX,
-                                                 .learning_rate = CLI_NO_NUMBER,
-                                                 .weight_decay = CLI_NO_NUMBER,
-                                                 .momentum = 0.9,
-                                                 .beta2 = 0.999,
-                                                 .step_epochs = 10 },
+    .defaults = &(const struct train_arguments){ .training = TRAINING_DEFAULTS, .save_every = SIZE_MAX },
     .size = sizeof(struct train_arguments),
     .run = run,
 };

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = { &cmd_train,  &cmd_eval,     &cmd_predict,  &cmd_show,
-                                                  &cmd_export, &cmd_verify,   &cmd_notebook, &cmd_fetch,
-                                                  &cmd_bench,  &cmd_selftest, NULL };
+static const struct command *const commands[] = { &cmd_train,   &cmd_eval,     &cmd_predict, &cmd_show,  &cmd_export,
+                                                  &cmd_verify,  &cmd_notebook, &cmd_fetch,   &cmd_bench, &cmd_selftest,
+                                                  &cmd_recipes, &cmd_tune,     NULL };
 
 static const char *command_name(const void *context, size_t i)
 {
@@ -85,6 +85,7 @@ static int run_command(const struct command *command, int argc, char **argv, str
 {
     int status = INK_FAILED;
     bool help = false;
+    struct cli_words *words = NULL;
     struct cli_call call = { .command = command, .argv = argv };
     void *const arguments = calloc(1, command->size + 1);
     char **const operands = calloc((size_t)argc, sizeof *operands);
@@ -94,7 +95,7 @@ static int run_command(const struct command *command, int argc, char **argv, str
     }
     if (command->size > 0)
         memcpy(arguments, command->defaults, command->size);
-    status = (int)cli_parse(command, argv + 2, arguments, operands, &call.operand_count, &help, err);
+    status = (int)cli_parse(command, argv + 2, arguments, operands, &call.operand_count, &help, &words, err);
     if (status != INK_OK)
         goto out;
     if (help) {
@@ -105,6 +106,7 @@ static int run_command(const struct command *command, int argc, char **argv, str
     call.operands = operands;
     status = command->run(&call, err);
 out:
+    cli_words_free(words);
     free(operands);
     free(arguments);
     return status;

@@ -83,10 +83,12 @@ static const struct cli_option help_option = { .name = "help", .letter = 'h', .h
 /* The i-th option of a command, --help last; NULL past it. */
 static const struct cli_option *option_at(const struct command *command, size_t i)
 {
-    size_t count = 0;
-    while (command->options != NULL && command->options[count].name != NULL)
-        count++;
-    return i < count ? &command->options[i] : i == count ? &help_option : NULL;
+    const struct cli_option *const tables[] = { command->options, command->shared_options };
+    for (size_t t = 0; t < 2; t++)
+        for (const struct cli_option *option = tables[t]; option != NULL && option->name != NULL; option++)
+            if (i-- == 0)
+                return option;
+    return i == 0 ? &help_option : NULL;
 }
 
 static const char *option_name(const void *command, size_t i)
@@ -261,35 +263,92 @@ static enum ink_status check_complete(const struct command *command, const void 
     return INK_OK;
 }
 
-enum ink_status cli_parse(const struct command *command, char *const *argv, void *arguments, char **operands,
-                          size_t *operand_count, bool *help, struct ink_error *err)
+/* What options stood for, cut into words; the texts of the words lie behind their list. */
+struct cli_words {
+    struct cli_words *next;
+    char *list[];
+};
+
+void cli_words_free(struct cli_words *words)
 {
-    *operand_count = 0;
-    *help = false;
+    while (words != NULL) {
+        struct cli_words *const next = words->next;
+        free(words);
+        words = next;
+    }
+}
+
+static struct cli_words *split(const char *text)
+{
+    const size_t length = strlen(text), most = length / 2 + 2; /* words, each with a blank behind it, and NULL */
+    struct cli_words *const words = calloc(1, sizeof *words + most * sizeof words->list[0] + length + 1);
+    if (words == NULL)
+        return NULL;
+    char *to = (char *)&words->list[most];
+    size_t count = 0;
+    while (text[0] != 0) {
+        const bool quoted = text[0] == '\'';
+        const size_t size = quoted ? strcspn(text + 1, "'") : strcspn(text, " ");
+        words->list[count++] = memcpy(to, text + quoted, size);
+        to += size + 1;
+        text += size + quoted;
+        text += quoted && text[0] != 0; /* its other ' */
+        text += strspn(text, " ");
+    }
+    return words;
+}
+
+struct parsing {
+    const struct command *command;
+    void *arguments;
+    char **operands;
+    size_t operand_count;
+    bool help;
+    struct cli_words *words;
+    struct ink_error *err;
+};
+
+static enum ink_status read_words(struct parsing *p, char *const *argv);
+
+/* Reads what the option's choice stands for. */
+static enum ink_status read_expansion(struct parsing *p, const struct cli_option *option)
+{
+    const char *const *const choice = (const void *)((const unsigned char *)p->arguments + option->offset);
+    struct cli_words *const words = split(option->stands_for(*choice));
+    if (words == NULL)
+        return cli_fail(p->err, INK_FAILED, "out of memory");
+    words->next = p->words;
+    p->words = words;
+    return read_words(p, words->list);
+}
+
+static enum ink_status read_words(struct parsing *p, char *const *argv)
+{
+    const char *const name = p->command->name;
+    enum ink_status status = INK_OK;
     bool options_ended = false;
-    for (; *argv != NULL; argv++) {
+    for (; *argv != NULL && status == INK_OK && !p->help; argv++) {
         char *const argument = *argv;
         if (options_ended || argument[0] != '-' || argument[1] == 0) {
-            operands[(*operand_count)++] = argument;
+            p->operands[p->operand_count++] = argument;
             continue;
         }
         if (strcmp(argument, "--") == 0) {
             options_ended = true;
             continue;
         }
-        const struct cli_option *option = find_option(command, argument);
+        const struct cli_option *option = find_option(p->command, argument);
         if (option == NULL)
-            return fail_unknown(command, argument, err);
+            return fail_unknown(p->command, argument, p->err);
 
         /* The value stands after '=' or after the letter, or else it is the next word. */
         const bool is_long = argument[1] == '-';
         const char *value = is_long ? strchr(argument, '=') : argument[2] != 0 ? argument + 2 : NULL;
         if (option->kind == CLI_FLAG && value != NULL)
-            return cli_fail_usage(err, command->name, "option '--%s' takes no value, found '%s'", option->name,
-                                  argument);
+            return cli_fail_usage(p->err, name, "option '--%s' takes no value, found '%s'", option->name, argument);
         if (option == &help_option) {
-            *help = true;
-            return INK_OK;
+            p->help = true;
+            continue;
         }
         if (option->kind != CLI_FLAG) {
             if (value != NULL)
@@ -297,14 +356,24 @@ enum ink_status cli_parse(const struct command *command, char *const *argv, void
             else if (argv[1] != NULL && strncmp(argv[1], "--", 2) != 0)
                 value = *++argv;
             else
-                return cli_fail_usage(err, command->name, "option '--%s' needs a value, %s", option->name,
-                                      option->value);
+                return cli_fail_usage(p->err, name, "option '--%s' needs a value, %s", option->name, option->value);
         }
-        const enum ink_status status = read_value(option, arguments, value, err);
-        if (status != INK_OK)
-            return status;
+        status = read_value(option, p->arguments, value, p->err);
+        if (status == INK_OK && option->stands_for != NULL)
+            status = read_expansion(p, option);
     }
-    return check_complete(command, arguments, operands, *operand_count, err);
+    return status;
+}
+
+enum ink_status cli_parse(const struct command *command, char *const *argv, void *arguments, char **operands,
+                          size_t *operand_count, bool *help, struct cli_words **words, struct ink_error *err)
+{
+    struct parsing p = { .command = command, .arguments = arguments, .operands = operands, .err = err };
+    const enum ink_status status = read_words(&p, argv);
+    *operand_count = p.operand_count;
+    *help = p.help;
+    *words = p.words;
+    return status != INK_OK || p.help ? status : check_complete(command, arguments, operands, p.operand_count, err);
 }
 
 /* ---- Help -------------------------------------------------------------------------------------------------------- */

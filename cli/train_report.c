@@ -38,7 +38,7 @@ void report_start(struct report *report, const struct report_start *start)
     report->started = progress_clock();
     log_line(report,
              json_pack("{s:s, s:s, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:f, s:f, s:f, s:f, "
-                       "s:f, s:f, s:f, s:I, s:b, s:I}",
+                       "s:f, s:f, s:f, s:f, s:f, s:b, s:s, s:I, s:b, s:I}",
                        "event", "start", "version", INK_VERSION, "resumed", start->resumed, "network", start->network,
                        "init", start->initialisation, "parameters", (json_int_t)ink_net_parameters(start->net), "data",
                        start->data, "images", (json_int_t)images, "val", (json_int_t)o->validation, "epochs",
@@ -46,7 +46,9 @@ void report_start(struct report *report, const struct report_start *start)
                        o->schedule, "learning_rate", o->learning_rate > 0 ? json_real(o->learning_rate) : json_null(),
                        "momentum", o->momentum, "beta2", o->beta2, "weight_decay", o->weight_decay, "clip", o->clip,
                        "warmup", o->warmup, "step_epochs", o->step_epochs, "label_smoothing", o->label_smoothing,
-                       "patience", (json_int_t)o->patience, "keep_last", o->keep_last, "seed", (json_int_t)o->seed));
+                       "bias_rate", o->bias_rate, "ema", o->ema, "normalise", o->normalise, "augment",
+                       o->augment != NULL ? o->augment : "", "patience", (json_int_t)o->patience, "keep_last",
+                       o->keep_last, "seed", (json_int_t)o->seed));
     if (report->quiet)
         return;
     fprintf(stderr, "training on %s: %s images, %s more for validation\n", start->data, terminal_number(train, images),
@@ -57,6 +59,8 @@ void report_start(struct report *report, const struct report_start *start)
         snprintf(rate, sizeof rate, "learning rate %g", o->learning_rate);
     fprintf(stderr, "%s, %s, %s schedule, batch %zu, %s weights, seed %llu\n", o->optimizer, rate, o->schedule,
             o->batch, start->initialisation, (unsigned long long)o->seed);
+    if (o->augment != NULL && o->augment[0] != 0)
+        fprintf(stderr, "augmentation: %s\n", o->augment);
 }
 
 void report_batch(struct report *report, const struct ink_progress *progress)

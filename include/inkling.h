@@ -111,6 +111,9 @@ enum ink_status ink_dataset_wrap(struct ink_dataset **out, const char *name, str
 
 void ink_dataset_free(struct ink_dataset *data);
 
+/* Leaves the first `count` images and no more; 0, or more than there are, leaves all. */
+void ink_dataset_limit(struct ink_dataset *data, size_t count);
+
 /* The name it was opened by, for reports: "mnist", or the path. */
 const char *ink_dataset_name(const struct ink_dataset *data);
 size_t ink_dataset_count(const struct ink_dataset *data);
@@ -297,6 +300,11 @@ struct ink_metrics {
 /* Runs the network over all of `data`. INK_BAD_INPUT if shapes or classes do not fit. Free with ink_metrics_free. */
 enum ink_status ink_evaluate(const struct ink_net *net, const struct ink_dataset *data,
                              const struct ink_compute *compute, struct ink_metrics *metrics, struct ink_error *err);
+/* The same, answering by the mean of the probabilities for the image moved by 0 to `shifts` <= 16 whole pixels each way,
+ * black coming in: better than one look, at (2 shifts + 1)^2 times the cost. */
+enum ink_status ink_evaluate_shifted(const struct ink_net *net, const struct ink_dataset *data, size_t shifts,
+                                     const struct ink_compute *compute, struct ink_metrics *metrics,
+                                     struct ink_error *err);
 void ink_metrics_free(struct ink_metrics *metrics);
 
 /* Precision, recall and F1 of class `c`; 0 where the denominator is 0. */
@@ -316,10 +324,26 @@ struct ink_progress {
     size_t batch, batches; /* done in this epoch, of how many */
     size_t images;         /* done in this epoch */
     double loss, accuracy; /* means over the epoch so far, training images as seen, augmentation and dropout on */
+    double batch_loss, learning_rate; /* of this batch alone */
 };
 
+/* Augmentation: each time an image is trained on it is changed anew, drawn by (seed, epoch, image); validation and
+ * evaluation see images as they are. `augment` is a list, separated by commas, of
+ *   shift N         moved by whole pixels, up to N across and N down
+ *   rotate D        turned by up to D degrees either way
+ *   scale S         made larger or smaller by up to the share S, "12%" or "0.12"
+ *   shear D         slanted by up to D degrees either way
+ *   elastic P       bent: the nodes of a grid of a quarter of the side are nudged by up to P pixels, the rest follows
+ *                   smoothly (a cubic B-spline)
+ *   flip            mirrored left to right, half of the time
+ *   brightness S    intensities multiplied by 1 - S to 1 + S
+ *   contrast S      their distance from the image's mean multiplied by 1 - S to 1 + S
+ *   erase S         with the chance S a rectangle becomes noise, each side 15% to 60% of the image's
+ * in any order; they are done in this one, the first six in one bilinear sampling, with black around the image. */
+
 /* Zero-initialised members mean the default in parentheses; ink_train_options_default() writes them out, taking a
- * preset's own where it has them. */
+ * preset's own where it has them. The schedule `rising` goes exponentially from 2^-20 of the learning rate up to it, to
+ * find out which rate is good. */
 struct ink_train_options {
     size_t epochs;          /* (10) */
     size_t batch;           /* (100) the last batch of an epoch may be smaller */
@@ -327,7 +351,7 @@ struct ink_train_options {
     bool keep_last;         /* keep the last epoch's weights, not the best by validation accuracy */
     size_t patience;        /* stop after so many epochs without a better validation accuracy; 0: never */
     const char *optimizer;  /* ("adam") sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw */
-    const char *schedule;   /* ("constant") constant, step, cosine, one-cycle, linear */
+    const char *schedule;   /* ("constant") constant, step, cosine, linear, one-cycle, rising */
     double learning_rate;   /* (the optimizer's) the peak of the schedule */
     double momentum;        /* (0.9) beta1 for adam and adamw */
     double beta2;           /* (0.999) */
@@ -336,6 +360,12 @@ struct ink_train_options {
     double warmup;          /* epochs of linear warm-up before the schedule */
     double step_epochs;     /* (10) "step": divide the rate by 10 every so many epochs */
     double label_smoothing; /* 0 */
+    double bias_rate;       /* (1) biases and the shifts of norms learn so many times as fast as the rest */
+    double ema;             /* 0: off; else validation and the result take the running mean of the weights, the last
+                             * `ema` epochs counting half and so on back; a plain mean at first. The running statistics
+                             * of norms are averaged likewise. */
+    bool normalise;         /* the network's mean and deviation become those of the training images, by channel */
+    const char *augment;    /* how training images are changed, below; NULL or "": not at all */
     uint64_t seed;          /* shuffling, validation, dropout, augmentation */
     struct ink_compute compute;
     /* Called after every batch, if set, on the thread that called ink_trainer_epoch; return false to stop there. */
@@ -376,7 +406,7 @@ enum ink_status ink_trainer_finish(struct ink_trainer *trainer, struct ink_error
 
 /* The whole state of training, between batches; resuming gives the same bytes as never having stopped. Resume with a
  * trainer newly made from a net, data set and options that are equal; INK_BAD_INPUT names the first difference. */
-enum ink_status ink_trainer_save(const struct ink_trainer *trainer, const char *path, struct ink_error *err);
+enum ink_status ink_trainer_save(struct ink_trainer *trainer, const char *path, struct ink_error *err);
 enum ink_status ink_trainer_resume(struct ink_trainer *trainer, const char *path, struct ink_error *err);
 
 /* ---- Checking a machine ------------------------------------------------------------------------------------------ */

@@ -7,7 +7,7 @@ import subprocess
 
 import numpy as np
 
-from exported import ARM, BOARD, COMPILERS, QEMU, STRICT, build, make_data, write_model
+from exported import ARM, BOARD, COMPILERS, QEMU, ROOT, STRICT, build, make_data, write_model
 from helper import check, check_run, environment, finish, folder, read, run, write
 
 # Between them, every kind of layer and activation, values on both sides of zero, and other ends than a dense layer.
@@ -31,7 +31,7 @@ def self_test(program, what):
 def test_compilers(compilers, source, name, work):
     out, macro = f"{work}/selftest", f"-D{name.upper()}_SELFTEST"
     for compiler in compilers:
-        for more in ([], [f"-D{name.upper()}_PROBABILITIES"]):
+        for more in ([], [f"-D{name.upper()}_PROBABILITIES"]) if name == "convs" else ([],):
             if build(*compiler, *STRICT, macro, *more, source, "-o", out, "-lm"):
                 self_test(out, f"{name} by {compiler}")
     if build("cc", "-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", macro, source, "-o", out):
@@ -107,6 +107,15 @@ int main(void)
     check((confusion == np.array(found["confusion"])).all(), f"{name}: the answers of C and of eval")
 
 
+def test_document(model, image, work):
+    """The program of integers in docs/deploy.md, as it stands there."""
+    program = re.findall(r"```c\n(.*?)```", (ROOT / "docs" / "deploy.md").read_text(), re.DOTALL)[1]
+    check_run(run("export", model, "-o", f"{work}/digits.c"), 0, "digits_predict")
+    if build("cc", "-std=c99", *STRICT, write(f"{work}/what.c", program.encode()), f"{work}/digits.c", "-o", f"{work}/what"):
+        done = subprocess.run(f"{work}/what", input=image.astype(np.uint8).tobytes(), capture_output=True)
+        check(done.returncode == 0 and done.stdout == b"0\n", f"deploy.md's program: {done}")
+
+
 def test_arm(source, name, work):
     if not shutil.which(ARM[0]) or not shutil.which(QEMU[0]):
         print("no arm-none-eabi-gcc or qemu-system-arm: not run on a Cortex-M4")
@@ -161,15 +170,17 @@ def test_synthetic(work):
 
 
 def test_refusal(data, work):
-    """Classes that differ by less than a step of the integers: nothing is written, what was there stays."""
+    """A value a thousand times the others, which then fall into one step of the bytes: nothing is written."""
     random = np.random.RandomState(1)
-    weight = np.repeat(random.uniform(-5, 5, (784, 1)), 10, axis=1)
+    first, second = np.zeros((784, 11)), np.zeros((11, 10))
     for c in range(10):
-        weight[28 * (4 + 2 * c) + 4:28 * (4 + 2 * c) + 24, c] += 0.01
+        first[28 * (4 + 2 * c) + 4:28 * (4 + 2 * c) + 24, c] = 0.1
+        second[c, c] = 1
+    first[:, 10] = 100
     model = write_model(f"{work}/fine.safetensors",
-                        {"format": "inkling-1", "spec": "dense 10", "input": "28x28x1",
+                        {"format": "inkling-1", "spec": "dense 11, dense 10", "input": "28x28x1",
                          "classes": json.dumps(list("0123456789"))},
-                        {"0.weight": weight, "0.bias": np.zeros(10)})
+                        {"0.weight": first, "0.bias": np.zeros(11), "1.weight": second, "1.bias": np.zeros(10)})
     check(json.loads(run("eval", model, data, "--json").out)["accuracy"] > 0.9, "the floats tell the classes")
     place = f"{work}/refused"
     os.mkdir(place)
@@ -221,6 +232,7 @@ with folder() as work:
         test_arm(source, name, work)
         test_file(model, source, quantised, data, work)
     test_same_everywhere(model, source, quantised, work)
+    test_document(f"{work}/tiny.int8.safetensors", images[0], work)
     test_synthetic(work)
     fine = test_refusal(data, work)
     test_usage(f"{work}/notebook.safetensors", fine, f"{work}/notebook.c", data, work)

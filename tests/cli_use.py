@@ -40,6 +40,10 @@ def test_eval(model, data):
         check(row["name"] == str(c) and row["count"] == 20, f"eval --json: class {c}")
         check(np.allclose([row["precision"], row["recall"], row["f1"]], [precision, recall, f1], atol=1e-7),
               f"eval --json: class {c}: {row} against {precision, recall, f1}")
+    shifted = json.loads(run("eval", model, data, "--json", "--shifts", 1).out)
+    check({k: v for k, v in shifted.items() if k != "shifted"} == result and shifted["shifted"]["shifts"] == 1 and
+          shifted["shifted"]["accuracy"] == shifted["shifted"]["correct"] / 200, "eval --shifts: told apart")
+    check_run(run("eval", model, data, "--shifts", 2), 0, "accuracy", "shifted", "the mean over shifts by up to 2 pixels")
     one = run("eval", model, data, "--json", "--threads", 1).out
     check(one == run("eval", model, data, "--json", "--threads", 2).out, "eval: the same for 1 and 2 threads")
     check(json.loads(run("eval", model, data, "--json", "--split", "train").out)["count"] == 600, "eval --split train")

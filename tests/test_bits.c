@@ -58,6 +58,34 @@ static const struct run runs[] = {
                    .schedule = "one-cycle",
                    .weight_decay = 0.01,
                    .label_smoothing = 0.1 } },
+    { .name = "augmented",
+      .shape = { 13, 9, 3 },
+      .images = 75,
+      .spec = NORMED,
+      .options = { .epochs = 3,
+                   .batch = 16,
+                   .validation = 11,
+                   .augment = "shift 2, rotate 12, scale 12%, shear 8, elastic 3, flip, erase 50%, brightness 20%, "
+                              "contrast 20%" } },
+    { .name = "mean of the weights, normalised, biases faster",
+      .shape = { 13, 9, 3 },
+      .images = 75,
+      .spec = NORMED,
+      .options = { .epochs = 3,
+                   .batch = 16,
+                   .validation = 11,
+                   .ema = 0.3,
+                   .normalise = true,
+                   .bias_rate = 8.0,
+                   .keep_last = true } },
+    { .name = "mean of the weights, clipped",
+      .images = 70,
+      .spec = "notebook",
+      .options = { .epochs = 2, .batch = 20, .ema = 0.5, .clip = 0.5 } },
+    { .name = "augmented, sparse input",
+      .images = 70,
+      .spec = "notebook",
+      .options = { .epochs = 2, .batch = 20, .augment = "shift 2, rotate 12, elastic 2" } },
     { .name = "norm and dropout, nesterov, batches of 5",
       .shape = { 13, 9, 3 },
       .images = 43,
@@ -120,20 +148,25 @@ static struct ink_dataset *open_data(const struct run *run, uint8_t **pixels, ui
 
 /* ---- Training ---------------------------------------------------------------------------------------------------- */
 
-/* Stops after `every` batches; never if that is 0. */
+/* Saves after every batch, in the middle of the epoch, and stops after `every` batches; never if that is 0. */
 struct stopper {
     size_t every, done;
+    struct ink_trainer *trainer;
+    const char *checkpoint;
 };
 
 static bool on_batch(void *context, const struct ink_progress *progress)
 {
     struct stopper *stopper = context;
+    struct ink_error err;
     (void)progress;
+    if (stopper->every > 0)
+        check(ink_trainer_save(stopper->trainer, stopper->checkpoint, &err), &err);
     return stopper->every == 0 || ++stopper->done % stopper->every != 0;
 }
 
-/* Trains from the beginning, or from the checkpoint at `resume`, to the end or the next stop, where it writes the
- * checkpoint. INK_OK: to the end, and the model is in the file `model`. */
+/* Trains from the beginning, or from the checkpoint at `resume`, to the end or the next stop, saving the checkpoint on
+ * the way. INK_OK: to the end, and the model is in the file `model`. */
 static enum ink_status train(const struct run *run, const struct ink_dataset *data, const struct ink_compute *compute,
                              size_t every, const char *resume, const char *checkpoint, const char *model)
 {
@@ -141,7 +174,7 @@ static enum ink_status train(const struct run *run, const struct ink_dataset *da
     struct ink_trainer *trainer = NULL;
     struct ink_epoch_stats stats;
     struct ink_error err;
-    struct stopper stopper = { .every = every };
+    struct stopper stopper = { .every = every, .checkpoint = checkpoint };
     struct ink_train_options options = run->options;
     options.seed = 5;
     options.compute = *compute;
@@ -149,14 +182,13 @@ static enum ink_status train(const struct run *run, const struct ink_dataset *da
     options.context = &stopper;
     check(ink_net_new(&net, ink_dataset_shape(data), run->spec, NULL, 5, &err), &err);
     check(ink_trainer_new(&trainer, net, data, &options, &err), &err);
+    stopper.trainer = trainer;
     if (resume != NULL)
         check(ink_trainer_resume(trainer, resume, &err), &err);
     enum ink_status status = INK_OK;
     while (status == INK_OK && !ink_trainer_done(trainer))
         status = ink_trainer_epoch(trainer, &stats, &err);
-    if (status == INK_STOPPED) {
-        check(ink_trainer_save(trainer, checkpoint, &err), &err);
-    } else {
+    if (status != INK_STOPPED) {
         check(status, &err);
         check(ink_trainer_finish(trainer, &err), &err);
         check(ink_net_save(net, model, &err), &err);

@@ -438,12 +438,121 @@ static void average(void **state)
     }
 }
 
+/* ---- Moving images ----------------------------------------------------------------------------------------------- */
+
+/* Weights of a spline's nodes: four neighbours of each place, adding to 256. Node n of place i is at n * by_node + i *
+ * by_place. */
+static int32_t *spline(size_t count, size_t by_node, size_t by_place)
+{
+    int32_t *weights = guard_array(count * INK__BEND_NODES, sizeof *weights);
+    for (size_t i = 0; i < count; i++) {
+        const size_t first = below(INK__BEND_NODES - 3);
+        int32_t left = 256;
+        for (size_t n = first; n < first + 4; n++) {
+            const int32_t weight = n == first + 3 ? left : (int32_t)below((size_t)left + 1);
+            weights[n * by_node + i * by_place] = weight;
+            left -= weight;
+        }
+    }
+    return weights;
+}
+
+static int64_t bend_of(const struct ink__warp *w, size_t direction, size_t x, size_t y)
+{
+    int64_t sum = 0;
+    for (size_t r = 0; r < INK__BEND_NODES; r++) {
+        int64_t column = 0;
+        for (size_t n = 0; n < INK__BEND_NODES; n++)
+            column += (int64_t)w->across[n * w->width + x] *
+                      w->nodes[(direction * INK__BEND_NODES + r) * INK__BEND_NODES + n];
+        sum += (int64_t)w->down[y * INK__BEND_NODES + r] * (column >> 8);
+    }
+    return sum >> 8;
+}
+
+static int64_t byte_at(const struct ink__warp *w, const uint8_t *image, int64_t x, int64_t y, size_t c)
+{
+    if (x < 0 || y < 0 || x >= (int64_t)w->width || y >= (int64_t)w->height)
+        return 0;
+    return image[((size_t)y * w->width + (size_t)x) * w->channels + c];
+}
+
+static uint8_t warped(const struct ink__warp *w, const uint8_t *image, size_t x, size_t y, size_t c)
+{
+    int64_t place[2], whole[2], part[2];
+    for (size_t d = 0; d < 2; d++) {
+        const int64_t side = (int64_t)(d == 0 ? w->width : w->height) * 65536;
+        place[d] = w->origin[d] + (int64_t)x * w->by_x[d] + (int64_t)y * w->by_y[d];
+        place[d] += w->nodes != NULL ? bend_of(w, d, x, y) : 0;
+        place[d] = place[d] < -65536 ? -65536 : place[d] > side ? side : place[d];
+        whole[d] = place[d] >> 16;
+        part[d] = place[d] >> 8 & 255;
+    }
+    int64_t sum = 32768;
+    for (int64_t dy = 0; dy < 2; dy++)
+        for (int64_t dx = 0; dx < 2; dx++)
+            sum += byte_at(w, image, whole[0] + dx, whole[1] + dy, c) * (dx == 1 ? part[0] : 256 - part[0]) *
+                   (dy == 1 ? part[1] : 256 - part[1]);
+    return (uint8_t)(sum >> 16);
+}
+
+static int32_t near_zero(size_t most)
+{
+    return (int32_t)below(2 * most + 1) - (int32_t)most;
+}
+
+static void warp(void **state)
+{
+    (void)state;
+    static const struct ink_shape shapes[] = { { 1, 1, 1 },  { 28, 28, 1 }, { 7, 16, 1 }, { 16, 17, 2 },
+                                               { 5, 64, 1 }, { 3, 65, 3 },  { 40, 1, 4 }, { 2, 130, 1 } };
+    for (size_t s = 0; s < 12 * sizeof shapes / sizeof shapes[0]; s++) {
+        const struct ink_shape shape = shapes[s / 12];
+        const size_t h = shape.height, width = shape.width, count = h * width * shape.channels;
+        const bool identity = s % 12 == 0, bends = s % 2 == 1;
+        struct ink__warp w = { .height = h, .width = width, .channels = shape.channels };
+        int32_t *nodes = guard_array(2 * INK__BEND_NODES * INK__BEND_NODES, sizeof *nodes);
+        uint8_t *image = guard_array(count, 1);
+        for (size_t i = 0; i < 2 * INK__BEND_NODES * INK__BEND_NODES; i++)
+            nodes[i] = near_zero(s % 4 == 1 ? 3 << 16 : 64 << 16);
+        for (size_t i = 0; i < count; i++)
+            image[i] = (uint8_t)next();
+        w.across = spline(width, width, 1);
+        w.down = spline(h, 1, INK__BEND_NODES);
+        w.by_x[0] = w.by_y[1] = 65536;
+        for (size_t d = 0; !identity && d < 2; d++) {
+            w.origin[d] = near_zero(8 << 16);
+            w.by_x[d] += near_zero(s % 3 == 0 ? 4 << 16 : 1 << 14);
+            w.by_y[d] += near_zero(s % 3 == 0 ? 4 << 16 : 1 << 14);
+        }
+        w.nodes = bends ? nodes : NULL;
+        for (const struct ink__kernels **k = kernel_sets; *k != NULL; k++) {
+            uint8_t *found = guard_array(count, 1);
+            w.columns = guard_array(2 * INK__BEND_NODES * ((width + 15) / 16 * 16), sizeof *w.columns);
+            w.padded = guard_array((h + 3) * (width + 3), 1);
+            w.corners = guard_array((h + 2) * (width + 3), sizeof *w.corners);
+            for (size_t times = 0; times < 2; times++) { /* again: its scratch is not what it was */
+                (*k)->warp(&w, image, found);
+                for (size_t i = 0; i < count; i++) {
+                    const size_t c = i % shape.channels, x = i / shape.channels % width, y = i / shape.channels / width;
+                    const uint8_t expected = identity ? image[i] : warped(&w, image, x, y, c);
+                    if (found[i] != expected)
+                        fail_msg("%s: warp %zu of %zux%zux%zu: byte %zu is %d, expected %d", (*k)->name, s, h, width,
+                                 shape.channels, i, found[i], expected);
+                }
+            }
+        }
+        release("warp");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_bytes), cmocka_unit_test(activations), cmocka_unit_test(activations_at_the_edges),
         cmocka_unit_test(softmax),    cmocka_unit_test(sums),        cmocka_unit_test(max_pool),
         cmocka_unit_test(mean_pool),  cmocka_unit_test(optimizers),  cmocka_unit_test(average),
+        cmocka_unit_test(warp),
     };
     return cmocka_run_group_tests(tests, kernels_setup, NULL);
 }

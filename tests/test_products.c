@@ -177,10 +177,11 @@ static int32_t *steps(size_t count, size_t step)
 /* Both directions against the dense product of kernel.h, on the same rows with their zeros in place. */
 static void check_sparse(size_t n, size_t inputs, size_t outputs, double density)
 {
-    const size_t ld = outputs + 2, first = n / 3;
+    const size_t ld = outputs + 2, first = n / 3, pitch = outputs + 3;
     struct ink__sparse sparse = sparse_room(n, inputs);
     const float *x = pack_rows(byte_rows(n, inputs, density), n, 1.7f, &sparse);
-    float *w = floats(inputs * ld), *bias = floats(outputs), *expected = guard_array(n * outputs, sizeof *expected);
+    float *w = floats(inputs * ld), *bias = floats(outputs), *before = floats(n * pitch);
+    float *expected = copy(before, n * pitch); /* between the rows nothing changes */
     gemm_oracle(&(struct ink__gemm){ .m = n,
                                      .n = outputs,
                                      .depth = inputs,
@@ -190,12 +191,12 @@ static void check_sparse(size_t n, size_t inputs, size_t outputs, double density
                                      .b = w,
                                      .b_row = steps(inputs, ld),
                                      .c = expected,
-                                     .c_row = steps(n, outputs),
+                                     .c_row = steps(n, pitch),
                                      .bias = bias });
     for (const struct ink__kernels **k = kernel_sets; *k != NULL; k++) {
-        float *y = floats((n - first) * outputs);
-        (*k)->sparse_forward(&sparse, first, n - first, w, ld, bias, outputs, y);
-        assert_same("sparse_forward", *k, y, expected + first * outputs, (n - first) * outputs);
+        float *y = copy(before + first * pitch, (n - first) * pitch);
+        (*k)->sparse_forward(&sparse, first, n - first, w, ld, bias, outputs, y, pitch);
+        assert_same("sparse_forward", *k, y, expected + first * pitch, (n - first) * pitch);
     }
     release("sparse_forward");
 }
@@ -209,9 +210,10 @@ static void check_sparse_gradient(size_t n, size_t inputs, size_t outputs, doubl
 {
     struct ink__sparse sparse = sparse_room(n, inputs);
     const float *x = pack_rows(byte_rows(n, inputs, density), n, 1.7f, &sparse);
-    const size_t ld = outputs + 2, first = below(sparse.blocks), last = first + below(sparse.blocks - first + 1);
+    const size_t ld = outputs <= 8 ? 8 : (outputs + 15) / 16 * 16, pitch = outputs + below(3);
+    const size_t first = below(sparse.blocks), last = first + below(sparse.blocks - first + 1);
     const size_t begin = first * INK__SPARSE_BLOCK, end = smaller(last * INK__SPARSE_BLOCK, inputs);
-    float *dy = floats(n * outputs), *before = floats(inputs * ld), *expected = copy(before, inputs * ld);
+    float *dy = floats(n * pitch), *before = floats(inputs * ld), *expected = copy(before, inputs * ld);
     for (size_t i = begin * ld; i < end * ld; i++)
         expected[i] = 0.0f; /* what lies between the rows is zero and stays so */
     gemm_oracle(&(struct ink__gemm){ .m = end - begin,
@@ -221,12 +223,12 @@ static void check_sparse_gradient(size_t n, size_t inputs, size_t outputs, doubl
                                      .a_row = steps(end - begin, 1),
                                      .a_col = steps(n, inputs),
                                      .b = dy,
-                                     .b_row = steps(n, outputs),
+                                     .b_row = steps(n, pitch),
                                      .c = expected + begin * ld,
                                      .c_row = steps(end - begin, ld) });
     for (const struct ink__kernels **k = kernel_sets; *k != NULL; k++) {
         float *dw = copy(before, inputs * ld);
-        (*k)->sparse_gradient(&sparse, n, dy, outputs, begin, end, dw, ld);
+        (*k)->sparse_gradient(&sparse, n, dy, pitch, outputs, begin, end, dw, ld);
         assert_same("sparse_gradient", *k, dw, expected, inputs * ld);
     }
     release("sparse_gradient");

@@ -520,9 +520,9 @@ static void infer_net(const struct ink_net *net, const uint8_t *image, int32_t *
         infer_scores(values[q->layer_count], q->zero[q->layer_count], scores, (int)net->classes);
 }
 
-static const uint8_t *image_of(void *context, size_t i, uint8_t *scratch)
+static const uint8_t *image_of(void *context, size_t i, size_t thread)
 {
-    (void)scratch;
+    (void)thread;
     return ink_dataset_pixels(context, i);
 }
 

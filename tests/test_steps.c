@@ -129,7 +129,7 @@ static bool on_batch(void *context, const struct ink_progress *progress)
     return true;
 }
 
-static void train(struct ink_net *net, const struct ink_dataset *data, double clip)
+static void train(struct ink_net *net, const struct ink_dataset *data, double clip, const char *augment)
 {
     struct steps steps = { 0 };
     struct ink_trainer *trainer = NULL;
@@ -141,6 +141,7 @@ static void train(struct ink_net *net, const struct ink_dataset *data, double cl
     options.batch = 20;
     options.validation = 10;
     options.clip = clip;
+    options.augment = augment;
     options.compute.threads = 2;
     options.on_batch = on_batch;
     options.context = &steps;
@@ -161,8 +162,8 @@ static void test_training(void **state)
     for (size_t i = 0; i < NETWORKS; i++) {
         struct ink_net *net = NULL;
         check(ink_net_new(&net, ink_dataset_shape(data), networks[i], NULL, 1, &err), &err);
-        train(net, data, 0.0);
-        train(net, data, 1.0);
+        train(net, data, 0.0, NULL);
+        train(net, data, 1.0, "shift 2, rotate 12, elastic 3, flip, erase 50%, contrast 20%");
         ink_net_free(net);
     }
     ink_dataset_free(data);

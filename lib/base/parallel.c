@@ -17,33 +17,35 @@
 #include <unistd.h>
 #endif
 
-/* How often a waiting thread looks before it sleeps: some 20 microseconds, a few times what waking up costs. */
+/* How often a waiting thread looks before it sleeps: some 40 microseconds, a few times what waking up costs. */
 #define LOOKS 2000
 
 /*
- * The ticket holds the items not yet taken, from `first` up to `end`, in its low half, and counts jobs in its high
- * half. Taking an item is a compare-and-swap of the whole, so whoever succeeds has an item of the job it looked at;
- * that job cannot end before this item is done, and until then fn and context stay what they are.
+ * Every thread has its own share of a job's items, the same share in job after job, so that it finds what it worked on
+ * before in its own cache; whoever has done his takes from the others' ends. What is left of a share is its ticket,
+ * `first` in the low half and `end` in the high one, and taking an item is a compare-and-swap of the whole. A ticket
+ * that looks as it did in an earlier job does no harm: the item it gives is one of the present job, whose function is
+ * read afterwards, and that job cannot end before the item is done.
  *
- * The caller takes items from the end, the others from the beginning: in job after job over the same data, each finds
- * most of what it worked on before in its own cache.
+ * Memory that threads write in turns costs a journey between processors, so each kind of news has a line of its own.
  */
-static uint64_t ticket_of(uint32_t job, uint16_t first, uint16_t end)
-{
-    return (uint64_t)job << 32 | (uint64_t)end << 16 | first;
-}
+struct share {
+    _Alignas(64) _Atomic uint64_t ticket;
+};
 
 struct ink__pool {
-    size_t threads;
-    pthread_t *others; /* (threads - 1) */
-    ink__item_fn *fn;
+    size_t threads, started; /* the system may start fewer than were wanted: their shares are for the others */
+    pthread_t *others;       /* (threads - 1) */
+    /* Written by the caller: the job, and what the others wait on. */
+    _Alignas(64) ink__item_fn *fn;
     void *context;
-    /* Each on a line of its own, for each is written by other threads at other times. */
-    _Alignas(64) _Atomic uint64_t ticket;
-    _Alignas(64) atomic_size_t undone; /* items of the job */
-    _Alignas(64) atomic_uint news;     /* counts jobs begun, jobs ended, and the end: what sleepers wait on */
+    atomic_uint news; /* counts jobs, and the end */
     atomic_uint sleepers;
     atomic_bool ending;
+    /* Written by everyone, once a job: how many items are not done, which the caller waits on. */
+    _Alignas(64) atomic_uint undone;
+    atomic_bool caller_sleeps;
+    struct share shares[]; /* (threads) */
 };
 
 static void relax(void)
@@ -55,52 +57,79 @@ static void relax(void)
 #endif
 }
 
-static void tell(struct ink__pool *pool)
+/* Returns when woken, at once if *word is no longer `seen`, and now and then for no reason. */
+static void sleep_on(atomic_uint *word, unsigned seen)
 {
-    atomic_fetch_add(&pool->news, 1);
 #ifdef __linux__
-    if (atomic_load(&pool->sleepers) > 0)
-        syscall(SYS_futex, &pool->news, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
-#endif
-}
-
-/* Waits a while for news since `seen`: looking first, then asleep. May return without any. */
-static void wait_for_news(struct ink__pool *pool, unsigned seen)
-{
-    for (int look = 0; look < LOOKS; look++) {
-        if (atomic_load_explicit(&pool->news, memory_order_acquire) != seen)
-            return;
-        relax();
-    }
-#ifdef __linux__
-    atomic_fetch_add(&pool->sleepers, 1);
-    syscall(SYS_futex, &pool->news, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
-    atomic_fetch_sub(&pool->sleepers, 1);
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
 #else
+    (void)word;
+    (void)seen;
     sched_yield();
 #endif
 }
 
-/* Takes items and does them until none is left to take. */
+static void wake(atomic_uint *word)
+{
+#ifdef __linux__
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+#else
+    (void)word;
+#endif
+}
+
+/* Looks a while whether *word is still `seen`. */
+static bool stays(atomic_uint *word, unsigned seen)
+{
+    for (int look = 0; look < LOOKS; look++) {
+        if (atomic_load_explicit(word, memory_order_acquire) != seen)
+            return false;
+        relax();
+    }
+    return true;
+}
+
+static void tell(struct ink__pool *pool)
+{
+    atomic_fetch_add(&pool->news, 1);
+    if (atomic_load(&pool->sleepers) > 0)
+        wake(&pool->news);
+}
+
+static void wait_for_news(struct ink__pool *pool, unsigned seen)
+{
+    if (!stays(&pool->news, seen))
+        return;
+    atomic_fetch_add(&pool->sleepers, 1);
+    sleep_on(&pool->news, seen);
+    atomic_fetch_sub(&pool->sleepers, 1);
+}
+
+static bool take(struct share *share, bool last, size_t *item)
+{
+    uint64_t ticket = atomic_load_explicit(&share->ticket, memory_order_acquire);
+    for (;;) {
+        const uint32_t first = (uint32_t)ticket, end = (uint32_t)(ticket >> 32);
+        if (first == end)
+            return false;
+        *item = last ? end - 1 : first;
+        if (atomic_compare_exchange_weak_explicit(&share->ticket, &ticket, last ? ticket - (1ull << 32) : ticket + 1,
+                                                  memory_order_acquire, memory_order_acquire))
+            return true;
+    }
+}
+
+/* Does this thread's items, then what is left of the others'. */
 static void do_items(struct ink__pool *pool, size_t thread)
 {
-    uint64_t ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
-    for (;;) {
-        const uint32_t job = (uint32_t)(ticket >> 32);
-        const uint16_t first = (uint16_t)ticket, end = (uint16_t)(ticket >> 16);
-        const bool last = thread == 0;
-        if (first == end)
-            return;
-        const uint64_t rest =
-            last ? ticket_of(job, first, (uint16_t)(end - 1)) : ticket_of(job, (uint16_t)(first + 1), end);
-        if (!atomic_compare_exchange_weak_explicit(&pool->ticket, &ticket, rest, memory_order_acquire,
-                                                   memory_order_acquire))
-            continue;
-        pool->fn(pool->context, last ? (size_t)end - 1 : first, thread);
-        if (atomic_fetch_sub_explicit(&pool->undone, 1, memory_order_acq_rel) == 1)
-            tell(pool);
-        ticket = atomic_load_explicit(&pool->ticket, memory_order_acquire);
+    unsigned done = 0;
+    for (size_t k = 0; k < pool->threads; k++) {
+        struct share *share = &pool->shares[(thread + k) % pool->threads];
+        for (size_t item; take(share, k > 0, &item); done++)
+            pool->fn(pool->context, item, thread);
     }
+    if (done > 0 && atomic_fetch_sub(&pool->undone, done) == done && atomic_load(&pool->caller_sleeps))
+        wake(&pool->undone);
 }
 
 struct place {
@@ -140,38 +169,48 @@ static bool start(struct ink__pool *pool, size_t thread)
 
 struct ink__pool *ink__pool_new(size_t threads)
 {
-    struct ink__pool *pool = aligned_alloc(_Alignof(struct ink__pool), sizeof *pool);
+    size_t size;
+    if (!ink__multiply(&size, threads, sizeof(struct share)) || size > SIZE_MAX - sizeof(struct ink__pool))
+        return NULL;
+    struct ink__pool *pool = aligned_alloc(_Alignof(struct ink__pool), sizeof *pool + size);
     pthread_t *others = ink__array(threads, sizeof *others);
     if (pool == NULL || others == NULL) {
         free(pool);
         free(others);
         return NULL;
     }
-    *pool = (struct ink__pool){ .threads = 1, .others = others };
-    while (pool->threads < threads && start(pool, pool->threads))
-        pool->threads++;
+    *pool = (struct ink__pool){ .threads = threads, .others = others };
+    for (size_t i = 0; i < threads; i++)
+        pool->shares[i] = (struct share){ 0 };
+    pool->started = 1;
+    while (pool->started < threads && start(pool, pool->started))
+        pool->started++;
     return pool;
 }
 
 void ink__pool_do(struct ink__pool *pool, size_t items, ink__item_fn *fn, void *context)
 {
-    if (pool == NULL || pool->threads == 1 || items <= 1) {
+    if (pool == NULL || pool->started == 1 || items <= 1) {
         for (size_t item = 0; item < items; item++)
             fn(context, item, 0);
         return;
     }
-    const uint32_t job = (uint32_t)(atomic_load(&pool->ticket) >> 32) + 1;
     pool->fn = fn;
     pool->context = context;
-    atomic_store_explicit(&pool->undone, items, memory_order_relaxed);
-    atomic_store_explicit(&pool->ticket, ticket_of(job, 0, (uint16_t)items), memory_order_release);
+    atomic_store_explicit(&pool->undone, (unsigned)items, memory_order_relaxed);
+    for (size_t t = 0; t < pool->threads; t++) {
+        const struct ink__range share = ink__part(t, pool->threads, items);
+        atomic_store_explicit(&pool->shares[t].ticket, (uint64_t)share.end << 32 | share.begin, memory_order_release);
+    }
     tell(pool);
     do_items(pool, 0);
-    for (;;) {
-        const unsigned seen = atomic_load_explicit(&pool->news, memory_order_acquire);
-        if (atomic_load_explicit(&pool->undone, memory_order_acquire) == 0)
-            return;
-        wait_for_news(pool, seen);
+    unsigned undone;
+    while ((undone = atomic_load_explicit(&pool->undone, memory_order_acquire)) > 0) {
+        if (!stays(&pool->undone, undone))
+            continue;
+        atomic_store(&pool->caller_sleeps, true);
+        sleep_on(&pool->undone, undone);
+        atomic_store(&pool->caller_sleeps, false);
     }
 }
 
@@ -181,7 +220,7 @@ void ink__pool_free(struct ink__pool *pool)
         return;
     atomic_store(&pool->ending, true);
     tell(pool);
-    for (size_t i = 0; i + 1 < pool->threads; i++)
+    for (size_t i = 0; i + 1 < pool->started; i++)
         pthread_join(pool->others[i], NULL);
     free(pool->others);
     free(pool);

@@ -41,6 +41,12 @@ void ink_dataset_free(struct ink_dataset *data)
     free(data);
 }
 
+void ink_dataset_limit(struct ink_dataset *data, size_t count)
+{
+    if (count > 0 && count < data->count)
+        data->count = count;
+}
+
 static void set_contents(struct ink_dataset *data, struct ink_shape shape, size_t count, const uint8_t *pixels,
                          const uint8_t *labels)
 {

@@ -97,10 +97,10 @@ static void make_noise(uint8_t *image, size_t count, uint32_t seed)
     }
 }
 
-static const uint8_t *as_it_is(void *context, size_t i, uint8_t *scratch)
+static const uint8_t *as_it_is(void *context, size_t i, size_t thread)
 {
     (void)i;
-    (void)scratch;
+    (void)thread;
     return context;
 }
 

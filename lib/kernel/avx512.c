@@ -20,14 +20,13 @@ typedef __m512 vec;
 #define v_where_equal(a, b, yes, no) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), no, yes)
 
 /* 16 bytes at a time, compressed in registers: see parts/sparse.h for what this does. */
-static inline size_t compress_bytes(const uint8_t *bytes, size_t column, uint16_t *index, float *value)
+static inline size_t compress_bytes(const uint8_t *bytes, size_t column, float *element)
 {
     const __m512i lanes = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
     const __m512i x = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)bytes));
     const __m512i columns = _mm512_add_epi32(lanes, _mm512_set1_epi32((int)column));
     const __mmask16 some = _mm512_test_epi32_mask(x, x);
-    _mm512_storeu_ps(value, _mm512_cvtepi32_ps(_mm512_maskz_compress_epi32(some, x)));
-    _mm256_storeu_si256((__m256i *)(void *)index, _mm512_cvtepi32_epi16(_mm512_maskz_compress_epi32(some, columns)));
+    _mm512_storeu_si512(element, _mm512_maskz_compress_epi32(some, _mm512_or_si512(_mm512_slli_epi32(x, 16), columns)));
     return (size_t)__builtin_popcount(some);
 }
 #define v_compress_bytes compress_bytes

@@ -70,6 +70,25 @@ struct ink__pool {
     size_t kernel_height, kernel_width, stride;
 };
 
+/* An image moved about: pixel (x, y) of the result is mixed from the four around its place in the image,
+ *
+ *   place = origin + x by_x + y by_y + bend(x, y)            [0] across, [1] down, in 1/65536 of a pixel
+ *
+ * and around the image all is 0. The mixing is bilinear, in 1/256. bend is a tensor product of splines: the sum over
+ * rows r and columns n of nodes of down[y][r] across[n][x] nodes[r][n], a nudge of at most 64 pixels since the weights
+ * of a place are not negative, add to 256, and are 0 but for four neighbours. All is in whole numbers, so it is the same everywhere. */
+#define INK__BEND_NODES ((size_t)7)
+struct ink__warp {
+    size_t height, width, channels;
+    int32_t origin[2], by_x[2], by_y[2];
+    const int32_t *nodes;  /* (2, INK__BEND_NODES, INK__BEND_NODES) in 1/65536 of a pixel; NULL: no bend */
+    const int32_t *across; /* (INK__BEND_NODES, width) in 1/256 */
+    const int32_t *down;   /* (height, INK__BEND_NODES) in 1/256 */
+    int32_t *columns;      /* scratch: 2 * INK__BEND_NODES rows of `width`, rounded up to 16 */
+    uint8_t *padded;       /* scratch: (height + 3, width + 3), zero before the first use */
+    uint32_t *corners;     /* scratch: (height + 2, width + 3) */
+};
+
 /* One optimizer step on a run of parameters; `rule` says which members count. All factors are ready to use: schedule,
  * bias corrections and clipping are in them. */
 enum ink__rule { INK__SGD, INK__MOMENTUM, INK__NESTEROV, INK__ADAGRAD, INK__RMSPROP, INK__ADAM };
@@ -91,18 +110,22 @@ struct ink__kernels {
 
     /* Row `row` of x from bytes (columns): each that is not zero, as byte / 255 * scale. */
     void (*sparse_pack)(const struct ink__sparse *x, size_t row, const uint8_t *bytes, float scale);
-    /* y (n, outputs) = bias + x w, x sparse (rows first .. first + n), w (inputs, ld), y with row pitch `outputs`. */
+    /* y (n, columns) = bias + x w, x sparse (rows first .. first + n), w (inputs, ld), rows of y `pitch` apart. */
     void (*sparse_forward)(const struct ink__sparse *x, size_t first, size_t n, const float *w, size_t ld,
-                           const float *bias, size_t outputs, float *y);
-    /* dw rows begin .. end of (inputs, ld) = x^T dy over samples ascending, x sparse (rows 0 .. n), dy (n, outputs).
-     * begin and end are whole blocks, or all columns. */
-    void (*sparse_gradient)(const struct ink__sparse *x, size_t n, const float *dy, size_t outputs, size_t begin,
-                            size_t end, float *dw, size_t ld);
+                           const float *bias, size_t columns, float *y, size_t pitch);
+    /* Rows begin .. end of dw (inputs, ld) = x^T dy over samples ascending, x sparse (rows 0 .. n), dy (n, columns),
+     * its rows `pitch` apart. begin and end are whole blocks, or all columns of x. Rows of dw are written whole, with
+     * zeros past `columns`: ld is a multiple of 16, or of 8 where that is enough. */
+    void (*sparse_gradient)(const struct ink__sparse *x, size_t n, const float *dy, size_t pitch, size_t columns,
+                            size_t begin, size_t end, float *dw, size_t ld);
 
     /* y = (byte / 255 - mean) * scale for `count` bytes of one channel run: element i belongs to channel i % channels.
      */
     void (*from_bytes)(const uint8_t *bytes, size_t count, size_t channels, const float *mean, const float *scale,
                        float *y);
+
+    /* `to` and `from` are (height, width, channels) and do not overlap. */
+    void (*warp)(const struct ink__warp *warp, const uint8_t *from, uint8_t *to);
 
     /* y = f(x); x == y is allowed. */
     void (*activate)(enum ink__activation f, float slope, const float *x, float *y, size_t count);

@@ -42,6 +42,7 @@ INK__INLINE void store_row(float *p, vec x, size_t width)
 #include "kernel/parts/pool.h"
 #include "kernel/parts/sparse.h"
 #include "kernel/parts/update.h"
+#include "kernel/parts/warp.h"
 
 #define STRING_(name) #name
 #define STRING(name)  STRING_(name)
@@ -53,6 +54,7 @@ const struct ink__kernels PASTE(ink__kernels_, SET) = {
     .sparse_forward = sparse_forward,
     .sparse_gradient = sparse_gradient,
     .from_bytes = from_bytes,
+    .warp = warp,
     .activate = activate,
     .activate_backward = activate_backward,
     .softmax = softmax,

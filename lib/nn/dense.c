@@ -64,8 +64,9 @@ static void dense_forward(const struct ink__work *work, const struct ink__worker
     const struct ink__plan *plan = worker->plan;
     const bool relu = work->layer->activation == INK__RELU;
     if (is_sparse(work, plan)) {
-        const struct ink__sparse *x = &plan->sparse;
-        worker->kernels->sparse_forward(x, io->first, io->n, work->weight, work->ld, work->bias, outputs(work), io->y);
+        if (plan->panels == 0)
+            worker->kernels->sparse_forward(&plan->sparse[0], io->first, io->n, work->weight, work->ld, work->bias,
+                                            outputs(work), io->y, outputs(work));
         ink__activate(work, worker, io);
         return;
     }
@@ -102,9 +103,10 @@ static void dense_backward(const struct ink__work *work, const struct ink__worke
                                                .c_row = work->row_in });
 }
 
-static void dense_gradient(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range,
+static void dense_gradient(const struct ink__work *work, const struct ink__plan *plan, struct ink__tile tile,
                            bool whole)
 {
+    const struct ink__range range = tile.rows;
     const size_t layer = (size_t)(work - plan->work), out = outputs(work), count = plan->count;
     const float *dy = plan->slope[layer + 1].data; /* (count, out) */
     if (whole && work->d_bias != NULL) {
@@ -115,7 +117,9 @@ static void dense_gradient(const struct ink__work *work, const struct ink__plan 
     if (range.begin == range.end)
         return;
     if (is_sparse(work, plan)) {
-        plan->kernels->sparse_gradient(&plan->sparse, count, dy, out, range.begin, range.end, work->d_weight, work->ld);
+        const size_t begin = tile.columns.begin, end = tile.columns.end < out ? tile.columns.end : out;
+        plan->kernels->sparse_gradient(&plan->sparse[tile.panel], count, dy + begin, out, end - begin, range.begin,
+                                       range.end, work->d_weight + tile.at - range.begin * tile.pitch, tile.pitch);
         return;
     }
     plan->kernels->gemm(&(struct ink__gemm){ .m = range.end - range.begin,

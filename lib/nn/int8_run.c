@@ -348,7 +348,7 @@ static void bytes_of(const float *from, uint8_t *to, size_t count)
         to[i] = (uint8_t)((from[i] > 0.0f ? from[i] < 1.0f ? from[i] : 1.0f : 0.0f) * 255.0f + 0.5f);
 }
 
-static void load(const struct inference *run, size_t first, size_t n, uint8_t *x)
+static void load(const struct inference *run, size_t thread, size_t first, size_t n, uint8_t *x)
 {
     const struct ink__batch *batch = run->batch;
     const struct ink__int8_plan *plan = run->plan;
@@ -357,9 +357,7 @@ static void load(const struct inference *run, size_t first, size_t n, uint8_t *x
         if (batch->floats != NULL) {
             bytes_of(batch->floats + (first + s) * size, x, size);
         } else {
-            const uint8_t *from = batch->image(batch->context, first + s, x);
-            if (from != x)
-                memcpy(x, from, size);
+            memcpy(x, batch->image(batch->context, first + s, thread), size);
         }
         for (size_t i = 0; plan->q->input != NULL && i < size; i++)
             x[i] = plan->q->input[i % channels * 256 + x[i]];
@@ -384,7 +382,7 @@ static void infer_chunk(void *context, size_t chunk, size_t thread)
     const size_t first = chunk * CHUNK, left = run->batch->count - first, n = left < CHUNK ? left : CHUNK;
     const size_t classes = plan->net->classes, here = thread * CHUNK;
     int32_t *scores = plan->scores + here * classes;
-    load(run, first, n, plan->value[0] + here * size_of(plan, 0));
+    load(run, thread, first, n, plan->value[0] + here * size_of(plan, 0));
     for (size_t i = 0; i < q->layer_count; i++) {
         const struct ink__int8_layer *l = &q->layers[i];
         if (l->skip)

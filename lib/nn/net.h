@@ -79,6 +79,9 @@ struct ink_net {
     size_t metadata_count;
 };
 
+/* Rows of weights are padded to whole vectors of so many floats. */
+#define INK__LD ((size_t)16)
+
 /* The distance between rows of `columns` floats: a whole number of vectors of 16, or of 8 where that is enough. */
 static inline size_t ink__ld(size_t columns)
 {

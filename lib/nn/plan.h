@@ -7,7 +7,10 @@
  * stay in its caches; convolutions sum their weight gradients by group on the way. When all groups are through, the
  * threads take parts of the parameters' rows: dense gradients are formed there from all samples, groups are added up in
  * order, and the optimizer updates the rows. A batch norm needs sums over the whole batch, so it cuts the network into
- * segments. No result depends on which thread made it, so neither do the bits depend on how many there are.
+ * segments. The weights of a sparse first layer are most of its network's, and several threads would pass them to and fro
+ * in every step: there each thread computes a panel, some columns for all samples, from lists of its own, and keeps them
+ * and the panel's weights in its own cache. For that the matrix lies panel after panel while steps are made: processors
+ * fetch lines beside those that are asked for, which would be the other thread's. No result depends on which thread made it, so neither do the bits depend on how many there are.
  */
 #ifndef INK_NN_PLAN_H
 #define INK_NN_PLAN_H
@@ -30,6 +33,13 @@ struct ink__tensor {
     float *data;
     size_t size;
     bool kept;
+};
+
+/* The piece of a parameter, (rows, columns), that one item of the learning job works on. It begins `at` floats after the
+ * parameter, and its rows are `pitch` apart: in a matrix that lies panel after panel, both tell the panel. */
+struct ink__tile {
+    struct ink__range rows, columns;
+    size_t at, pitch, panel;
 };
 
 struct ink__plan;
@@ -76,8 +86,8 @@ struct ink__layer_type {
     /* Packs the weights anew after they changed: rows `range` of the weight matrix, and the vectors if `whole`. */
     void (*pack)(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range, bool whole);
     ink__run_fn *forward, *backward;
-    /* Forms the gradient of rows `range` of the weight matrix, and of the vectors if `whole`. */
-    void (*gradient)(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range, bool whole);
+    /* Forms the gradient of a tile of the weight matrix, and of the vectors if `whole`. */
+    void (*gradient)(const struct ink__work *work, const struct ink__plan *plan, struct ink__tile tile, bool whole);
     /* Sums over the whole batch that forward, or backward, needs first: measured by group, then made ready once. */
     ink__run_fn *measure, *measure_back;
     ink__sums_fn *ready, *ready_back;
@@ -85,10 +95,11 @@ struct ink__layer_type {
 extern const struct ink__layer_type *const ink__layer_types[INK__KINDS];
 extern const struct ink__layer_type ink__dense, ink__conv, ink__max_pool, ink__mean_pool, ink__norm;
 
-/* A batch to run: image(context, i, scratch) gives the bytes of sample i, in its own memory or written to scratch. */
+/* A batch to run: image(context, i, thread) gives the bytes of sample i, in memory that no other thread writes before
+ * this one asks again. */
 struct ink__batch {
     size_t count;
-    const uint8_t *(*image)(void *context, size_t i, uint8_t *scratch);
+    const uint8_t *(*image)(void *context, size_t i, size_t thread);
     void *context;
     const float *floats;    /* instead of image: (count, inputs) intensities */
     const uint32_t *sample; /* (count) which sample of the data set it is: the key of its random draws; NULL: none */
@@ -105,6 +116,7 @@ struct ink__worker {
     const struct ink__batch *batch;
     size_t thread;     /* whose scratch memory is used */
     size_t group;      /* being worked on */
+    size_t panel;      /* likewise, 0 where there are none */
     bool group_starts; /* its first chunk: sums begin at zero */
 };
 
@@ -127,19 +139,20 @@ struct ink__plan {
     struct ink__int8_plan *int8; /* of a quantised net: all there is, but for the first members */
     int32_t *unit;               /* 0, 1, 2, ... */
     size_t unit_count;
-    uint8_t *bytes;    /* (threads, inputs) scratch of the image source */
     bool sparse_input; /* the first layer is dense and its images are mostly zero */
-    struct ink__sparse sparse;
-    float *log_sum;                 /* (threads, INK__CHUNK) */
-    float *target;                  /* (threads, classes padded) */
-    float input_scale[4];           /* 1 / deviation by channel */
-    double group_loss[INK__GROUPS]; /* sums over the samples of each group */
+    size_t panels;     /* of columns, into which a sparse first layer is split for several threads; else 0 */
+    struct ink__sparse sparse[INK__GROUPS]; /* the images' lists: one for each panel, else the first alone */
+    float *unarranged;                      /* scratch of ink__panels_arrange, the size of the first layer's matrix */
+    float *log_sum;                         /* (threads, INK__CHUNK) */
+    float *target;                          /* (threads, classes padded) */
+    float input_scale[4];                   /* 1 / deviation by channel */
+    double group_loss[INK__GROUPS];         /* sums over the samples of each group */
     size_t group_correct[INK__GROUPS];
 };
 
 /* Makes a plan. In training it computes with net->weights themselves, and layers write net's running statistics;
- * otherwise with a copy that ink__plan_load fills. A quantised net cannot be trained. `density` is the share of input bytes that are not zero, 1 if
- * unknown. */
+ * otherwise with a copy that ink__plan_load fills. `density` is the share of input bytes that are not zero, 1 if
+ * unknown. A quantised net cannot be trained. */
 enum ink_status ink__plan_new(struct ink__plan **out, const struct ink_net *net, size_t batch, bool training,
                               double density, const struct ink_compute *compute, struct ink_error *err);
 void ink__plan_free(struct ink__plan *plan);
@@ -175,6 +188,27 @@ double ink__loss_of(enum ink__loss loss, const float *probabilities, size_t clas
 
 /* norm.c: what a norm multiplies by and adds outside training, (channels) each; they belong to the plan. */
 void ink__norm_factors(const struct ink__work *work, const float **scale, const float **shift);
+
+/* Whether a parameter lies panel after panel while steps are made. */
+static inline bool ink__in_panels(const struct ink__plan *plan, const struct ink__parameter *parameter)
+{
+    return plan->panels > 0 && parameter->layer == 0 && parameter->rank > 1;
+}
+
+/* What item `part`, of INK__GROUPS, of the learning job does of a parameter: some rows of a matrix, or some rows of one
+ * panel, whose thread it was in the forward pass; of a vector all or nothing. */
+struct ink__tile ink__plan_tile(const struct ink__plan *plan, const struct ink__parameter *parameter, size_t part);
+
+/* Puts a matrix shaped as the first layer's from row after row to panel after panel, or back; nothing where there are no
+ * panels. */
+void ink__panels_arrange(const struct ink__plan *plan, float *matrix, bool in_panels);
+
+/* The columns of a panel of the sparse first layer: whole vectors, the last ones past the layer's own columns. */
+static inline struct ink__range ink__panel(const struct ink__plan *plan, size_t panel)
+{
+    const struct ink__range vectors = ink__part(panel, plan->panels, plan->work[0].ld / INK__LD);
+    return (struct ink__range){ vectors.begin * INK__LD, vectors.end * INK__LD };
+}
 
 /* The address of sample `first` (the first of a chunk) in a tensor, for a thread. */
 static inline float *ink__at(const struct ink__tensor *tensor, size_t thread, size_t first)

@@ -32,16 +32,16 @@ static void load_input(const struct ink__worker *worker, size_t first, size_t n)
         if (batch->floats != NULL) {
             const float *from = batch->floats + (first + s) * size;
             if (plan->sparse_input) {
-                sparse_row_of_floats(&plan->sparse, first + s, from, plan->input_scale[0]);
+                sparse_row_of_floats(&plan->sparse[worker->panel], first + s, from, plan->input_scale[0]);
                 continue;
             }
             for (size_t i = 0; i < size; i++)
                 x[s * size + i] = (from[i] - plan->net->mean[i % channels]) * plan->input_scale[i % channels];
             continue;
         }
-        const uint8_t *bytes = batch->image(batch->context, first + s, plan->bytes + worker->thread * size);
+        const uint8_t *bytes = batch->image(batch->context, first + s, worker->thread);
         if (plan->sparse_input)
-            worker->kernels->sparse_pack(&plan->sparse, first + s, bytes, plan->input_scale[0]);
+            worker->kernels->sparse_pack(&plan->sparse[worker->panel], first + s, bytes, plan->input_scale[0]);
         else
             worker->kernels->from_bytes(bytes, size, channels, plan->net->mean, plan->input_scale, x + s * size);
     }
@@ -97,7 +97,7 @@ static void forward_segment(struct ink__worker *worker, size_t s, size_t first, 
 {
     struct ink__plan *plan = worker->plan;
     const size_t begin = plan->segment[s], end = plan->segment[s + 1];
-    if (s == 0)
+    if (s == 0 && plan->panels == 0)
         load_input(worker, first, n);
     forward(worker, begin, end, first, n);
     if (s + 1 < plan->segments) {
@@ -157,10 +157,32 @@ static void run_group(void *context, size_t group, size_t thread)
     } while (first < samples.end);
 }
 
+/* One panel of the first layer for all samples, up to its activation, which the first segment does. */
+static void run_panel(void *context, size_t panel, size_t thread)
+{
+    const struct pass *pass = context;
+    struct ink__plan *plan = pass->plan;
+    const struct ink__worker worker = {
+        .plan = plan, .kernels = plan->kernels, .batch = pass->batch, .thread = thread, .panel = panel
+    };
+    const struct ink__work *work = &plan->work[0];
+    const struct ink__range columns = ink__panel(plan, panel);
+    const size_t from = columns.begin, outputs = plan->value[1].size;
+    const size_t end = columns.end < outputs ? columns.end : outputs, width = columns.end - columns.begin;
+    const float *weight = work->weight + from * plan->value[0].size;
+    for (size_t first = 0; first < plan->count; first += INK__CHUNK) {
+        const size_t left = plan->count - first, n = left < INK__CHUNK ? left : INK__CHUNK;
+        load_input(&worker, first, n);
+        plan->kernels->sparse_forward(&plan->sparse[panel], first, n, weight, width, work->bias + from, end - from,
+                                      ink__at(&plan->value[1], thread, first) + from, outputs);
+    }
+}
+
 void ink__plan_step(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch)
 {
     struct pass pass = { .plan = plan, .batch = batch, .run = forward_segment };
     plan->count = batch->count;
+    ink__pool_do(pool, plan->panels, run_panel, &pass);
     for (size_t s = 0; s < plan->segments; s++) {
         const size_t norm = plan->segment[s];
         if (s > 0)
@@ -253,11 +275,14 @@ static bool all_finite(const float *values, size_t count)
 size_t ink__plan_diagnose(struct ink__plan *plan, const struct ink__batch *batch)
 {
     const struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch };
+    struct pass pass = { .plan = plan, .batch = batch };
     size_t guilty = plan->layer_count;
+    ink__pool_do(NULL, plan->panels, run_panel, &pass);
     for (size_t first = 0; first < batch->count; first += INK__CHUNK) {
         const size_t n = batch->count - first < INK__CHUNK ? batch->count - first : INK__CHUNK;
         if (plan->segments == 1) {
-            load_input(&worker, first, n);
+            if (plan->panels == 0)
+                load_input(&worker, first, n);
             forward(&worker, 0, plan->layer_count, first, n);
         }
         for (size_t i = 0; i < guilty; i++)

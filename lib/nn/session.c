@@ -49,10 +49,10 @@ struct bytes {
     size_t size;
 };
 
-static const uint8_t *nth_image(void *context, size_t i, uint8_t *scratch)
+static const uint8_t *nth_image(void *context, size_t i, size_t thread)
 {
     const struct bytes *bytes = context;
-    (void)scratch;
+    (void)thread;
     return bytes->images + i * bytes->size;
 }
 

@@ -6,19 +6,21 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "base/suggest.h"
+#include "base/reader.h"
 #include "nn/net.h"
 
 #define MOST_LAYERS 256
 #define MOST_NUMBER 65535
 
+/* The largest float below 1: what rounds to 1 is no share. */
+#define MOST_SHARE 0x1.fffffep-1
+
 struct reader {
-    const char *text, *at;
+    struct ink__reader line;
     const char *layer; /* where the layer being read begins */
     struct ink_net *net;
     struct ink_shape shape; /* what flows at this point */
     size_t open[16], depth; /* the groups that are open */
-    struct ink_error *err;
 };
 
 typedef enum ink_status layer_fn(struct reader *r, struct ink__layer *layer);
@@ -76,115 +78,23 @@ static const char *any_word(size_t i)
 
 /* ---- Reading ----------------------------------------------------------------------------------------------------- */
 
-static void skip_space(struct reader *r)
+static enum ink_status take_share(struct reader *r, float *share, const char *what)
 {
-    while (isspace((unsigned char)*r->at))
-        r->at++;
-}
-
-static size_t word_length(const char *at)
-{
-    size_t length = 0;
-    while (isalpha((unsigned char)at[length]) || (length > 0 && at[length] == '-'))
-        length++;
-    return length;
-}
-
-static bool word_is(const char *at, const char *word)
-{
-    const size_t length = word_length(at);
-    return length == strlen(word) && memcmp(at, word, length) == 0;
-}
-
-/* Takes the word if it stands here. */
-static bool take_word(struct reader *r, const char *word)
-{
-    skip_space(r);
-    if (!word_is(r->at, word))
-        return false;
-    r->at += strlen(word);
-    return true;
-}
-
-/* "column 7: expected WHAT, found 'FOUND'", and the word that is nearest if `word` says that one may stand here. */
-static enum ink_status wrong(const struct reader *r, const char *what, bool word)
-{
-    const int column = (int)(r->at - r->text) + 1;
-    if (*r->at == '\0')
-        return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: expected %s, found the end of the line", column,
-                         what);
-    int length = (int)strcspn(r->at, ", \t\n[]");
-    if (length == 0)
-        length = 1;
-    if (length > 40)
-        length = 40;
-    while (length > 1 && ((unsigned char)r->at[length] & 0xc0) == 0x80) /* in the middle of a UTF-8 character */
-        length--;
-    const char *near = word ? ink__nearest(r->at, (size_t)length, any_word) : NULL;
-    if (near != NULL && strlen(near) == (size_t)length && memcmp(r->at, near, (size_t)length) == 0)
-        near = NULL; /* the right word in the wrong place */
-    if (near == NULL)
-        return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: expected %s, found '%.*s'", column, what,
-                         length, r->at);
-    return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: expected %s, found '%.*s' (did you mean '%s'?)",
-                     column, what, length, r->at, near);
-}
-
-static enum ink_status expected(const struct reader *r, const char *what)
-{
-    return wrong(r, what, false);
-}
-
-static enum ink_status expected_word(const struct reader *r, const char *what)
-{
-    return wrong(r, what, true);
-}
-
-static enum ink_status take_number(struct reader *r, size_t least, size_t most, size_t *number, const char *what)
-{
-    size_t value = 0;
-    skip_space(r);
-    const char *from = r->at;
-    while (isdigit((unsigned char)*from) && value <= most)
-        value = 10 * value + (size_t)(*from++ - '0');
-    if (from == r->at || value < least || value > most)
-        return expected(r, what);
-    r->at = from;
-    *number = value;
-    return INK_OK;
-}
-
-/* A decimal fraction from 0 to below 1, such as 0.25 or .5. Read here because strtod obeys the locale. */
-static enum ink_status take_fraction(struct reader *r, float *number, const char *what)
-{
-    double value = 0.0, unit = 1.0;
-    skip_space(r);
-    const char *from = r->at;
-    while (*from == '0')
-        from++;
-    bool digits = from > r->at;
-    if (*from == '.') {
-        for (from++; isdigit((unsigned char)*from); from++) {
-            unit /= 10.0;
-            value += unit * (*from - '0');
-            digits = true;
-        }
-    }
-    if (!digits || isdigit((unsigned char)*from) || (float)value >= 1.0f) /* 0.99999999 is 1 as a float */
-        return expected(r, what);
-    r->at = from;
-    *number = (float)value;
-    return INK_OK;
+    double value = 0.0;
+    const enum ink_status status = ink__read_decimal(&r->line, MOST_SHARE, &value, what);
+    if (status == INK_OK)
+        *share = (float)value;
+    return status;
 }
 
 /* "5x5" or "5". */
 static enum ink_status take_window(struct reader *r, struct ink__layer *layer)
 {
-    enum ink_status status = take_number(r, 1, MOST_NUMBER, &layer->kernel_height, "a window such as 5x5");
+    enum ink_status status = ink__read_whole(&r->line, 1, MOST_NUMBER, &layer->kernel_height, "a window such as 5x5");
     layer->kernel_width = layer->kernel_height;
-    if (status == INK_OK && *r->at == 'x') {
-        r->at++;
-        status = take_number(r, 1, MOST_NUMBER, &layer->kernel_width, "the width of the window");
+    if (status == INK_OK && *r->line.at == 'x') {
+        r->line.at++;
+        status = ink__read_whole(&r->line, 1, MOST_NUMBER, &layer->kernel_width, "the width of the window");
     }
     return status;
 }
@@ -192,7 +102,7 @@ static enum ink_status take_window(struct reader *r, struct ink__layer *layer)
 static const struct word *find_activation(const char *at)
 {
     for (size_t i = 0; i < WORDS; i++)
-        if (words[i].kind == INK__MAP && word_is(at, words[i].name))
+        if (words[i].kind == INK__MAP && ink__word_is(at, words[i].name))
             return &words[i];
     return NULL;
 }
@@ -200,9 +110,9 @@ static const struct word *find_activation(const char *at)
 static enum ink_status take_slope(struct reader *r, struct ink__layer *layer)
 {
     layer->slope = 0.01f;
-    skip_space(r);
-    if (layer->activation == INK__LEAKY && (isdigit((unsigned char)*r->at) || *r->at == '.'))
-        return take_fraction(r, &layer->slope, "a slope below 1");
+    ink__read_space(&r->line);
+    if (layer->activation == INK__LEAKY && (isdigit((unsigned char)*r->line.at) || *r->line.at == '.'))
+        return take_share(r, &layer->slope, "a slope below 1");
     return INK_OK;
 }
 
@@ -210,11 +120,11 @@ static enum ink_status take_slope(struct reader *r, struct ink__layer *layer)
  * which add_layer puts behind this one. */
 static enum ink_status take_activation(struct reader *r, struct ink__layer *layer)
 {
-    skip_space(r);
-    const struct word *word = find_activation(r->at);
+    ink__read_space(&r->line);
+    const struct word *word = find_activation(r->line.at);
     if (word == NULL || word->activation == INK__GELU)
         return INK_OK;
-    r->at += strlen(word->name);
+    r->line.at += strlen(word->name);
     layer->activation = word->activation;
     return take_slope(r, layer);
 }
@@ -229,8 +139,8 @@ static size_t positions(size_t size, size_t kernel, size_t stride)
 
 static enum ink_status too_large(const struct reader *r, const struct ink__layer *layer)
 {
-    return ink__fail(r->err, INK_BAD_ARGUMENT, "network: column %d: a window of %zux%zu does not fit into %zux%zu",
-                     (int)(r->layer - r->text) + 1, layer->kernel_height, layer->kernel_width,
+    return ink__fail(r->line.err, INK_BAD_ARGUMENT, "network: column %d: a window of %zux%zu does not fit into %zux%zu",
+                     ink__reader_column(&r->line, r->layer), layer->kernel_height, layer->kernel_width,
                      layer->in.height + 2 * layer->pad, layer->in.width + 2 * layer->pad);
 }
 
@@ -239,7 +149,7 @@ static enum ink_status read_dense(struct reader *r, struct ink__layer *layer)
     layer->bias = true;
     layer->out = (struct ink_shape){ 1, 1, 0 };
     const enum ink_status status =
-        take_number(r, 1, MOST_NUMBER, &layer->out.channels, "a number of units from 1 to 65535");
+        ink__read_whole(&r->line, 1, MOST_NUMBER, &layer->out.channels, "a number of units from 1 to 65535");
     return status != INK_OK ? status : take_activation(r, layer);
 }
 
@@ -248,14 +158,14 @@ static enum ink_status read_conv(struct reader *r, struct ink__layer *layer)
     layer->bias = true;
     layer->stride = 1;
     enum ink_status status =
-        take_number(r, 1, MOST_NUMBER, &layer->out.channels, "a number of filters from 1 to 65535");
+        ink__read_whole(&r->line, 1, MOST_NUMBER, &layer->out.channels, "a number of filters from 1 to 65535");
     if (status == INK_OK)
         status = take_window(r, layer);
-    if (status == INK_OK && take_word(r, "stride"))
-        status = take_number(r, 1, MOST_NUMBER, &layer->stride, "a stride of at least 1");
+    if (status == INK_OK && ink__read_word(&r->line, "stride"))
+        status = ink__read_whole(&r->line, 1, MOST_NUMBER, &layer->stride, "a stride of at least 1");
     const size_t side = layer->kernel_height < layer->kernel_width ? layer->kernel_height : layer->kernel_width;
-    if (status == INK_OK && take_word(r, "pad"))
-        status = take_number(r, 0, side - 1, &layer->pad, "a padding below the size of the window");
+    if (status == INK_OK && ink__read_word(&r->line, "pad"))
+        status = ink__read_whole(&r->line, 0, side - 1, &layer->pad, "a padding below the size of the window");
     if (status != INK_OK)
         return status;
     layer->out.height = positions(layer->in.height + 2 * layer->pad, layer->kernel_height, layer->stride);
@@ -277,8 +187,8 @@ static enum ink_status read_pool(struct reader *r, struct ink__layer *layer)
 {
     enum ink_status status = take_window(r, layer);
     layer->stride = layer->kernel_height;
-    if (status == INK_OK && take_word(r, "stride"))
-        status = take_number(r, 1, MOST_NUMBER, &layer->stride, "a stride of at least 1");
+    if (status == INK_OK && ink__read_word(&r->line, "stride"))
+        status = ink__read_whole(&r->line, 1, MOST_NUMBER, &layer->stride, "a stride of at least 1");
     return status != INK_OK ? status : finish_pool(r, layer);
 }
 
@@ -300,7 +210,7 @@ static enum ink_status read_norm(struct reader *r, struct ink__layer *layer)
 static enum ink_status read_dropout(struct reader *r, struct ink__layer *layer)
 {
     layer->out = layer->in;
-    return take_fraction(r, &layer->rate, "a probability below 1");
+    return take_share(r, &layer->rate, "a probability below 1");
 }
 
 static enum ink_status read_map(struct reader *r, struct ink__layer *layer)
@@ -312,12 +222,12 @@ static enum ink_status read_map(struct reader *r, struct ink__layer *layer)
 static enum ink_status read_group(struct reader *r, struct ink__layer *layer)
 {
     layer->out = layer->in;
-    skip_space(r);
-    if (*r->at != '[')
-        return expected(r, "'['");
+    ink__read_space(&r->line);
+    if (*r->line.at != '[')
+        return ink__read_wrong(&r->line, "'['", false);
     if (r->depth == sizeof r->open / sizeof r->open[0])
-        return expected(r, "fewer groups inside each other");
-    r->at++;
+        return ink__read_wrong(&r->line, "fewer groups inside each other", false);
+    r->line.at++;
     r->open[r->depth++] = r->net->layer_count;
     return INK_OK;
 }
@@ -328,8 +238,8 @@ static enum ink_status read_group(struct reader *r, struct ink__layer *layer)
 static enum ink_status add_layer(struct reader *r, struct ink__layer *layer)
 {
     if (r->net->layer_count == MOST_LAYERS)
-        return ink__fail(r->err, INK_BAD_ARGUMENT, "network: more than %d layers", MOST_LAYERS);
-    size_t length = (size_t)(r->at - r->layer);
+        return ink__fail(r->line.err, INK_BAD_ARGUMENT, "network: more than %d layers", MOST_LAYERS);
+    size_t length = (size_t)(r->line.at - r->layer);
     while (length > 0 && isspace((unsigned char)r->layer[length - 1]))
         length--;
     snprintf(layer->text, sizeof layer->text, "%.*s", (int)length, r->layer);
@@ -350,62 +260,62 @@ static enum ink_status close_group(struct reader *r)
     struct ink__layer *open = &r->net->layers[layer.partner];
     const struct ink_shape in = open->in, out = r->shape;
     if (in.height != out.height || in.width != out.width || in.channels != out.channels)
-        return ink__fail(r->err, INK_BAD_ARGUMENT,
+        return ink__fail(r->line.err, INK_BAD_ARGUMENT,
                          "network: column %d: res [ ... ] gives %zux%zux%zu, expected its input's %zux%zux%zu",
-                         (int)(r->at - r->text) + 1, out.height, out.width, out.channels, in.height, in.width,
-                         in.channels);
+                         ink__reader_column(&r->line, r->line.at), out.height, out.width, out.channels, in.height,
+                         in.width, in.channels);
     open->partner = r->net->layer_count;
-    r->layer = r->at++;
+    r->layer = r->line.at++;
     return add_layer(r, &layer);
 }
 
 static enum ink_status read_layer(struct reader *r)
 {
-    skip_space(r);
-    r->layer = r->at;
+    ink__read_space(&r->line);
+    r->layer = r->line.at;
     for (size_t i = 0; i < WORDS; i++) {
-        if (!word_is(r->at, words[i].name))
+        if (!ink__word_is(r->line.at, words[i].name))
             continue;
         struct ink__layer layer = { .kind = words[i].kind, .activation = words[i].activation, .in = r->shape };
-        r->at += strlen(words[i].name);
+        r->line.at += strlen(words[i].name);
         enum ink_status status = words[i].read(r, &layer);
         if (status == INK_OK)
             status = add_layer(r, &layer);
         if (status != INK_OK)
             return status;
-        skip_space(r);
-        if (find_activation(r->at) != NULL && layer.activation == INK__IDENTITY &&
+        ink__read_space(&r->line);
+        if (find_activation(r->line.at) != NULL && layer.activation == INK__IDENTITY &&
             (layer.kind == INK__DENSE || layer.kind == INK__CONV || layer.kind == INK__NORM))
             return read_layer(r); /* gelu, see take_activation */
         return INK_OK;
     }
-    return expected_word(r, "a layer");
+    return ink__read_wrong(&r->line, "a layer", true);
 }
 
 /* After a layer: ']' any number of times, then ',' or the end. */
 static enum ink_status read_between(struct reader *r, bool *more)
 {
-    for (skip_space(r); *r->at == ']' && r->depth > 0; skip_space(r)) {
+    for (ink__read_space(&r->line); *r->line.at == ']' && r->depth > 0; ink__read_space(&r->line)) {
         const enum ink_status status = close_group(r);
         if (status != INK_OK)
             return status;
     }
-    *more = *r->at == ',';
+    *more = *r->line.at == ',';
     if (*more) {
-        r->at++;
+        r->line.at++;
         return INK_OK;
     }
     if (r->depth > 0)
-        return expected_word(r, "',' or ']'");
-    return *r->at == '\0' ? INK_OK : expected_word(r, "',' or the end of the line");
+        return ink__read_wrong(&r->line, "',' or ']'", true);
+    return *r->line.at == '\0' ? INK_OK : ink__read_wrong(&r->line, "',' or the end of the line", true);
 }
 
 static bool read_loss(struct reader *r)
 {
     for (size_t i = 0; i < LOSSES; i++) {
-        if (r->depth == 0 && take_word(r, losses[i])) {
+        if (r->depth == 0 && ink__read_word(&r->line, losses[i])) {
             r->net->loss = (enum ink__loss)i;
-            skip_space(r);
+            ink__read_space(&r->line);
             return true;
         }
     }
@@ -414,7 +324,9 @@ static bool read_loss(struct reader *r)
 
 enum ink_status ink__spec_parse(struct ink_net *net, const char *spec, struct ink_error *err)
 {
-    struct reader r = { .text = spec, .at = spec, .net = net, .shape = net->input, .err = err };
+    struct reader r = { .line = { .what = "network", .text = spec, .at = spec, .word = any_word, .err = err },
+                        .net = net,
+                        .shape = net->input };
     enum ink_status status = INK_OK;
     bool more = true;
 
@@ -423,7 +335,7 @@ enum ink_status ink__spec_parse(struct ink_net *net, const char *spec, struct in
         return ink__fail_memory(err);
     while (status == INK_OK && more) {
         if (net->layer_count > 0 && read_loss(&r))
-            return *r.at == '\0' ? INK_OK : expected(&r, "the end of the line after the loss");
+            return *r.line.at == '\0' ? INK_OK : ink__read_wrong(&r.line, "the end of the line after the loss", false);
         status = read_layer(&r);
         if (status == INK_OK && net->layers[net->layer_count - 1].kind != INK__OPEN)
             status = read_between(&r, &more);

@@ -40,10 +40,10 @@ struct calibration {
     size_t images;
 };
 
-static const uint8_t *image_of(void *context, size_t i, uint8_t *scratch)
+static const uint8_t *image_of(void *context, size_t i, size_t thread)
 {
     const struct calibration *c = context;
-    (void)scratch;
+    (void)thread;
     return ink_dataset_pixels(c->data, (c->first + i) * ink_dataset_count(c->data) / c->images);
 }
 

@@ -23,7 +23,7 @@ struct image { /* of the state, in file form */
     double numbers[NUMBERS];
     char seed[24];
     struct ink__pair pairs[PAIRS];
-    struct ink__entry entries[8];
+    struct ink__entry entries[9];
     size_t entry_count;
 };
 
@@ -42,6 +42,8 @@ static void list_entries(struct image *image, const struct ink_trainer *t)
     add_entry(image, "state1", INK__F32, t->optimizer->states > 0 ? weights : 0, t->state1);
     add_entry(image, "state2", INK__F32, t->optimizer->states > 1 ? weights : 0, t->state2);
     add_entry(image, "best", INK__F32, t->validation_count > 0 ? weights : 0, t->best);
+    if (t->options.ema > 0.0)
+        add_entry(image, "average", INK__F32, weights, t->average);
     add_entry(image, "order", INK__U32, t->count, t->order);
     add_entry(image, "random", INK__U32, 624, t->random.key);
     add_entry(image, "counts", INK__U64, COUNTS, image->counts);
@@ -61,7 +63,7 @@ static void list_pairs(struct image *image, const struct ink_trainer *t)
     image->pairs[OPTIONS] = (struct ink__pair){ options_key, (char *)(uintptr_t)t->described };
 }
 
-enum ink_status ink_trainer_save(const struct ink_trainer *t, const char *path, struct ink_error *err)
+enum ink_status ink_trainer_save(struct ink_trainer *t, const char *path, struct ink_error *err)
 {
     struct image image = {
         .counts = { [EPOCH] = t->epoch,
@@ -78,6 +80,7 @@ enum ink_status ink_trainer_save(const struct ink_trainer *t, const char *path, 
                      [POWER2] = t->power2,
                      [RANDOM_GAUSS] = t->random.gauss },
     };
+    ink__trainer_arrange(t, false);
     list_entries(&image, t);
     list_pairs(&image, t);
     return ink__safetensors_write(path, image.entries, image.entry_count, image.pairs, PAIRS, err);
@@ -141,10 +144,10 @@ enum ink_status ink_trainer_resume(struct ink_trainer *t, const char *path, stru
     if (status != INK_OK)
         goto out;
 
-    void *const targets[] = { t->net->weights, t->state1, t->state2, t->best, t->order, t->random.key };
-    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
-        const struct ink__entry *entry = ink__safetensors_find(file, image.entries[i].name);
-        memcpy(targets[i], entry->data, ink__entry_count(entry) * 4); /* all of them F32 or U32 */
+    for (size_t i = 0; i < image.entry_count; i++) { /* those of 32 bits are the trainer's own memory */
+        const struct ink__entry *to = &image.entries[i];
+        if (to->dtype == INK__F32 || to->dtype == INK__U32)
+            memcpy((void *)(uintptr_t)to->data, ink__safetensors_find(file, to->name)->data, to->shape[0] * 4);
     }
     t->epoch = image.counts[EPOCH];
     t->batch = image.counts[BATCH];

@@ -83,6 +83,24 @@ static double half_cosine(double x)
     return 0.5 * (1.0 - sine);
 }
 
+/* 1 - 2^-x for x > 0: the series of exp for x / 2^k below 1, then doubled k times by 1 - (1 - f)^2 = f (2 - f), which
+ * loses nothing where f is small. */
+static double one_minus_half_to(double x)
+{
+    int doublings = 0;
+    if (x > 64.0)
+        return 1.0;
+    for (; x > 1.0; x /= 2.0)
+        doublings++;
+    const double y = 0.69314718055994530942 * x;
+    double f = 0.0;
+    for (int n = 20; n > 0; n--)
+        f = y / n * (1.0 - f);
+    for (; doublings > 0; doublings--)
+        f = f * (2.0 - f);
+    return f;
+}
+
 static double constant(double progress, const struct ink_train_options *options)
 {
     (void)progress;
@@ -122,11 +140,19 @@ static double one_cycle(double progress, const struct ink_train_options *options
     return last + (1.0 - last) * half_cosine((progress - rise) / (1.0 - rise));
 }
 
+/* 2^-20 to 1. */
+static double rising(double progress, const struct ink_train_options *options)
+{
+    (void)options;
+    return 1.0 - one_minus_half_to(20.0 * (1.0 - progress));
+}
+
 static const struct {
     const char *name;
     ink__schedule_fn *factor;
 } schedules[] = {
-    { "constant", constant }, { "step", step }, { "cosine", cosine }, { "linear", linear }, { "one-cycle", one_cycle },
+    { "constant", constant }, { "step", step },           { "cosine", cosine },
+    { "linear", linear },     { "one-cycle", one_cycle }, { "rising", rising },
 };
 #define SCHEDULES (sizeof schedules / sizeof schedules[0])
 
@@ -151,4 +177,12 @@ double ink__rate_at(const struct ink_train_options *options, ink__schedule_fn *s
     if (at < warmup)
         return options->learning_rate * (at + 1.0) / (warmup + 1.0);
     return options->learning_rate * schedule((at - warmup) / ((double)steps - warmup), options);
+}
+
+/* ---- Averaging --------------------------------------------------------------------------------------------------- */
+
+float ink__average_share(double half_life, size_t step)
+{
+    const double share = one_minus_half_to(1.0 / half_life), first = 1.0 / (double)step;
+    return (float)(share > first ? share : first);
 }

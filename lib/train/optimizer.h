@@ -31,4 +31,8 @@ double ink__rate_at(const struct ink_train_options *options, ink__schedule_fn *s
 struct ink__update ink__update_of(const struct ink__optimizer *optimizer, const struct ink_train_options *options,
                                   double rate, double power1, double power2);
 
+/* The share of the weights of step `step` (from 1) in their running mean, whose half-life is so many steps: what such a
+ * mean gives the newest, and 1 / step while that is more. */
+float ink__average_share(double half_life, size_t step);
+
 #endif

@@ -6,30 +6,17 @@
 
 #include "train/trainer.h"
 
-/* A parameter's rows are worked on in so many parts, which are the items of a job. A vector is one row, the whole of
- * one. */
+/* A parameter is worked on in so many parts, which are the items of a job. */
 #define PARTS INK__GROUPS
 
-static struct ink__range rows_of(const struct ink__parameter *p, size_t part)
-{
-    if (p->rank > 1) {
-        /* Rows in blocks: the sparse first layer finds whole ones quickly, and packing writes whole lines. */
-        const size_t blocks = (p->rows + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
-        const struct ink__range mine = ink__part(part, PARTS, blocks);
-        const size_t end = mine.end * INK__SPARSE_BLOCK;
-        return (struct ink__range){ mine.begin * INK__SPARSE_BLOCK, end < p->rows ? end : p->rows };
-    }
-    return (struct ink__range){ 0, p->layer % PARTS == part ? 1 : 0 };
-}
-
-/* The rows of layer i's weight matrix in this part, none where it has no matrix; and whether its vectors are in it. */
-static struct ink__range matrix_rows(const struct ink_trainer *t, size_t i, size_t part, bool *whole)
+/* The part of layer i's weight matrix, empty where it has no matrix; and whether its vectors are in it. */
+static struct ink__tile matrix_tile(const struct ink_trainer *t, size_t i, size_t part, bool *whole)
 {
     const struct ink__layer *layer = &t->plan->layers[i];
     *whole = i % PARTS == part;
     if (layer->kind != INK__DENSE && layer->kind != INK__CONV)
-        return (struct ink__range){ 0, 0 };
-    return rows_of(&t->net->parameters[layer->parameter], part);
+        return (struct ink__tile){ .pitch = 0 };
+    return ink__plan_tile(t->plan, &t->net->parameters[layer->parameter], part);
 }
 
 static void form_gradients(struct ink_trainer *t, size_t part)
@@ -38,26 +25,39 @@ static void form_gradients(struct ink_trainer *t, size_t part)
     for (size_t i = 0; i < plan->layer_count; i++) {
         const struct ink__layer_type *type = ink__layer_types[plan->layers[i].kind];
         bool whole;
-        const struct ink__range rows = matrix_rows(t, i, part, &whole);
+        const struct ink__tile tile = matrix_tile(t, i, part, &whole);
         if (type->gradient != NULL)
-            type->gradient(&plan->work[i], plan, rows, whole);
+            type->gradient(&plan->work[i], plan, tile, whole);
     }
 }
 
-/* The squares of the gradient, summed by row; clipping() adds the rows in order. */
-static void square_rows(struct ink_trainer *t, size_t part)
+/* The sum of the squares of row r of a parameter's gradient, columns ascending however it lies. What pads a row is zero.
+ */
+static double squares_of(const struct ink__plan *plan, const struct ink__parameter *p, size_t r)
 {
+    const bool in_panels = ink__in_panels(plan, p);
+    double squares = 0.0;
+    for (size_t panel = 0; panel < (in_panels ? plan->panels : 1); panel++) {
+        const struct ink__range columns = in_panels ? ink__panel(plan, panel) : (struct ink__range){ 0, p->ld };
+        const size_t width = columns.end - columns.begin;
+        const float *g = plan->gradient + p->offset + columns.begin * p->rows + r * width;
+        for (size_t c = 0; c < width; c++)
+            squares += (double)g[c] * (double)g[c];
+    }
+    return squares;
+}
+
+/* The squares of the gradient, summed by whole rows whoever formed them; clipping() adds the rows in order. */
+static void square_part(void *context, size_t part, size_t thread)
+{
+    struct ink_trainer *t = context;
     double *row = t->row_squares;
+    (void)thread;
     for (size_t i = 0; i < t->net->parameter_count; i++) {
         const struct ink__parameter *p = &t->net->parameters[i];
-        const struct ink__range mine = p->trained ? rows_of(p, part) : (struct ink__range){ 0, 0 };
-        for (size_t r = mine.begin; r < mine.end; r++) {
-            const float *g = t->plan->gradient + p->offset + r * p->ld;
-            double squares = 0.0;
-            for (size_t c = 0; c < p->columns; c++)
-                squares += (double)g[c] * (double)g[c];
-            row[r] = squares;
-        }
+        const struct ink__range mine = ink__part(part, PARTS, p->trained ? p->rows : 0);
+        for (size_t r = mine.begin; r < mine.end; r++)
+            row[r] = squares_of(t->plan, p, r);
         row += p->rows;
     }
 }
@@ -72,20 +72,41 @@ static float clipping(const struct ink_trainer *t)
     return norm > t->options.clip ? (float)(t->options.clip / norm) : 1.0f;
 }
 
+/* Biases, and the shifts of norms. */
+static bool is_bias(const struct ink_trainer *t, size_t i)
+{
+    const struct ink__layer *layer = &t->plan->layers[t->net->parameters[i].layer];
+    return i - layer->parameter == (layer->kind == INK__NORM ? INK__SHIFT : INK__BIAS);
+}
+
 static void update_rows(struct ink_trainer *t, size_t part)
 {
     for (size_t i = 0; i < t->net->parameter_count; i++) {
         const struct ink__parameter *p = &t->net->parameters[i];
-        const struct ink__range rows = rows_of(p, part);
-        const size_t from = p->offset + rows.begin * p->ld;
-        if (!p->trained || rows.begin == rows.end)
+        const struct ink__tile tile = ink__plan_tile(t->plan, p, part);
+        const size_t from = p->offset + tile.at;
+        if (!p->trained || tile.rows.begin == tile.rows.end)
             continue;
         struct ink__update own = t->update;
         if (!p->decays)
             own.decay = own.shrink = 0.0f;
-        t->plan->kernels->update(&own, t->net->weights + from, t->plan->gradient + from,
-                                 t->state1 + (t->optimizer->states > 0 ? from : 0),
-                                 t->state2 + (t->optimizer->states > 1 ? from : 0), (rows.end - rows.begin) * p->ld);
+        if (is_bias(t, i))
+            own.rate *= (float)t->options.bias_rate;
+        t->plan->kernels->update(
+            &own, t->net->weights + from, t->plan->gradient + from, t->state1 + (t->optimizer->states > 0 ? from : 0),
+            t->state2 + (t->optimizer->states > 1 ? from : 0), (tile.rows.end - tile.rows.begin) * tile.pitch);
+    }
+}
+
+/* What the step made, the running statistics of norms too, flows into the mean. */
+static void average_rows(struct ink_trainer *t, size_t part)
+{
+    for (size_t i = 0; i < t->net->parameter_count; i++) {
+        const struct ink__parameter *p = &t->net->parameters[i];
+        const struct ink__tile tile = ink__plan_tile(t->plan, p, part);
+        const size_t from = p->offset + tile.at;
+        t->plan->kernels->average(t->average + from, t->net->weights + from, t->average_share,
+                                  (tile.rows.end - tile.rows.begin) * tile.pitch);
     }
 }
 
@@ -95,9 +116,9 @@ static void pack_rows(struct ink_trainer *t, size_t part)
     for (size_t i = 0; i < plan->layer_count; i++) {
         const struct ink__layer_type *type = ink__layer_types[plan->layers[i].kind];
         bool whole;
-        const struct ink__range rows = matrix_rows(t, i, part, &whole);
+        const struct ink__tile tile = matrix_tile(t, i, part, &whole);
         if (type->pack != NULL)
-            type->pack(&plan->work[i], plan, rows, whole);
+            type->pack(&plan->work[i], plan, tile.rows, whole);
     }
 }
 
@@ -105,14 +126,16 @@ static void gradient_part(void *context, size_t part, size_t thread)
 {
     (void)thread;
     form_gradients(context, part);
-    square_rows(context, part);
 }
 
 static void update_part(void *context, size_t part, size_t thread)
 {
     (void)thread;
-    update_rows(context, part);
-    pack_rows(context, part);
+    struct ink_trainer *t = context;
+    update_rows(t, part);
+    if (t->options.ema > 0.0)
+        average_rows(t, part);
+    pack_rows(t, part);
 }
 
 /* Without clipping a row is updated as soon as its gradient is there. */
@@ -120,6 +143,16 @@ static void learn_part(void *context, size_t part, size_t thread)
 {
     form_gradients(context, part);
     update_part(context, part, thread);
+}
+
+void ink__trainer_arrange(struct ink_trainer *t, bool in_panels)
+{
+    float *const arrays[] = { t->net->weights, t->optimizer->states > 0 ? t->state1 : NULL,
+                              t->optimizer->states > 1 ? t->state2 : NULL, t->options.ema > 0.0 ? t->average : NULL };
+    for (size_t a = 0; t->in_panels != in_panels && a < sizeof arrays / sizeof arrays[0]; a++)
+        if (arrays[a] != NULL)
+            ink__panels_arrange(t->plan, arrays[a] + t->net->parameters[0].offset, in_panels);
+    t->in_panels = in_panels;
 }
 
 /* A loss that is not finite changes no weight: the caller finds out why. */
@@ -130,6 +163,7 @@ void ink__trainer_step(struct ink_trainer *t)
         return;
     if (t->options.clip > 0.0) {
         ink__pool_do(t->pool, PARTS, gradient_part, t);
+        ink__pool_do(t->pool, PARTS, square_part, t);
         t->update.gradient_scale = clipping(t);
         ink__pool_do(t->pool, PARTS, update_part, t);
     } else {

@@ -13,90 +13,6 @@
 #include "data/dataset.h"
 #include "train/metrics.h"
 
-/* ---- Options ----------------------------------------------------------------------------------------------------- */
-
-static const struct ink_preset *find_preset(const char *name_or_spec)
-{
-    for (const struct ink_preset *p = ink_presets(); p->name != NULL; p++)
-        if (strcmp(name_or_spec, p->name) == 0 || strcmp(name_or_spec, p->spec) == 0)
-            return p;
-    return NULL;
-}
-
-void ink_train_options_default(struct ink_train_options *options, const char *preset_or_spec)
-{
-    const struct ink_preset *preset = find_preset(preset_or_spec);
-    *options = (struct ink_train_options){ .epochs = 10,
-                                           .batch = 100,
-                                           .optimizer = "adam",
-                                           .schedule = "cosine",
-                                           .momentum = 0.9,
-                                           .beta2 = 0.999,
-                                           .step_epochs = 10.0 };
-    if (preset != NULL) {
-        options->optimizer = preset->optimizer;
-        options->schedule = preset->schedule;
-        options->learning_rate = preset->learning_rate;
-        options->weight_decay = preset->weight_decay;
-        options->batch = preset->batch;
-    }
-}
-
-/* Zero stands for the default, except where zero is a value of its own. */
-static void write_out_defaults(struct ink_train_options *options)
-{
-    struct ink_train_options defaults;
-    ink_train_options_default(&defaults, "");
-    if (options->epochs == 0)
-        options->epochs = defaults.epochs;
-    if (options->batch == 0)
-        options->batch = defaults.batch;
-    if (options->optimizer == NULL)
-        options->optimizer = defaults.optimizer;
-    if (options->schedule == NULL)
-        options->schedule = "constant";
-    if (options->momentum == 0.0)
-        options->momentum = defaults.momentum;
-    if (options->beta2 == 0.0)
-        options->beta2 = defaults.beta2;
-    if (options->step_epochs == 0.0)
-        options->step_epochs = defaults.step_epochs;
-}
-
-static enum ink_status check_options(const struct ink_train_options *o, struct ink_error *err)
-{
-    const struct {
-        const char *name;
-        double value, least, below;
-    } ranges[] = {
-        { "learning rate", o->learning_rate, 0.0, 1e6 },
-        { "momentum", o->momentum, 0.0, 1.0 },
-        { "beta2", o->beta2, 0.0, 1.0 },
-        { "weight decay", o->weight_decay, 0.0, 1e6 },
-        { "clip", o->clip, 0.0, 1e30 },
-        { "warm-up", o->warmup, 0.0, (double)o->epochs },
-        { "step epochs", o->step_epochs, 1e-3, 1e9 },
-        { "label smoothing", o->label_smoothing, 0.0, 1.0 },
-    };
-    for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
-        if (!(ranges[i].value >= ranges[i].least && ranges[i].value < ranges[i].below))
-            return ink__fail(err, INK_BAD_ARGUMENT, "%s %g, expected at least %g and below %g", ranges[i].name,
-                             ranges[i].value, ranges[i].least, ranges[i].below);
-    return INK_OK;
-}
-
-/* The options that decide the result, as text: for the model file, and for resuming to compare. */
-static void describe(struct ink_trainer *t)
-{
-    const struct ink_train_options *o = &t->options;
-    snprintf(t->described, sizeof t->described,
-             "epochs=%zu batch=%zu validation=%zu keep=%s patience=%zu optimizer=%s schedule=%s learning_rate=%.9g "
-             "momentum=%.9g beta2=%.9g weight_decay=%.9g clip=%.9g warmup=%.9g step_epochs=%.9g label_smoothing=%.9g",
-             o->epochs, o->batch, t->validation_count, o->keep_last || t->validation_count == 0 ? "last" : "best",
-             o->patience, t->optimizer->name, o->schedule, o->learning_rate, o->momentum, o->beta2, o->weight_decay,
-             o->clip, o->warmup, o->step_epochs, o->label_smoothing);
-}
-
 /* ---- Making ------------------------------------------------------------------------------------------------------ */
 
 /* Draws which images train and which validate: the last `validation` of a permutation. */
@@ -124,6 +40,30 @@ static enum ink_status choose_images(struct ink_trainer *t, struct ink_error *er
     return INK_OK;
 }
 
+/* Mean and deviation of the images to train on, by channel, from whole sums: no order of adding can change them. A
+ * channel that is always the same keeps a deviation of 1. */
+static void normalise(struct ink_trainer *t)
+{
+    const size_t channels = t->net->input.channels, size = ink__elements(t->net->input);
+    const double count = (double)t->count * (double)(size / channels);
+    uint64_t sum[4] = { 0 }, squares[4] = { 0 };
+    for (size_t i = 0; i < t->count; i++) {
+        const uint8_t *pixels = ink_dataset_pixels(t->data, t->chosen[i]);
+        for (size_t c = 0; c < channels; c++) {
+            for (size_t k = c; k < size; k += channels) {
+                sum[c] += pixels[k];
+                squares[c] += (uint64_t)pixels[k] * pixels[k];
+            }
+        }
+    }
+    for (size_t c = 0; c < channels; c++) {
+        const double mean = (double)sum[c] / count;
+        const double variance = (double)squares[c] / count - mean * mean;
+        t->net->mean[c] = (float)(mean / 255.0);
+        t->net->deviation[c] = variance > 0.0 ? (float)(sqrt(variance) / 255.0) : 1.0f;
+    }
+}
+
 static bool allocate(struct ink_trainer *t)
 {
     const size_t weights = t->net->weight_count, batch = t->options.batch;
@@ -134,11 +74,12 @@ static bool allocate(struct ink_trainer *t)
     t->samples = ink__array(batch, sizeof *t->samples);
     t->state1 = ink__array(t->optimizer->states > 0 ? weights : 1, sizeof *t->state1);
     t->state2 = ink__array(t->optimizer->states > 1 ? weights : 1, sizeof *t->state2);
+    t->average = ink__array(t->options.ema > 0.0 ? weights : 1, sizeof *t->average);
     t->best = ink__array(t->validation_count > 0 ? weights : 1, sizeof *t->best);
     t->row_squares = ink__array(t->row_count, sizeof *t->row_squares);
     t->probabilities = ink__array(INK__EVALUATION_BATCH * t->net->classes, sizeof *t->probabilities);
     return t->images != NULL && t->labels != NULL && t->samples != NULL && t->state1 != NULL && t->state2 != NULL &&
-           t->best != NULL && t->row_squares != NULL && t->probabilities != NULL;
+           t->average != NULL && t->best != NULL && t->row_squares != NULL && t->probabilities != NULL;
 }
 
 enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, const struct ink_dataset *train,
@@ -156,7 +97,7 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
     t->options = *options;
     t->best_accuracy = -1.0;
     t->power1 = t->power2 = 1.0;
-    write_out_defaults(&t->options);
+    ink__options_complete(&t->options);
     t->optimizer = ink__optimizer_find(t->options.optimizer, err);
     t->schedule = ink__schedule_find(t->options.schedule, err);
     if (t->optimizer == NULL || t->schedule == NULL) {
@@ -165,7 +106,9 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
     }
     if (t->options.learning_rate == 0.0)
         t->options.learning_rate = t->optimizer->rate;
-    status = check_options(&t->options, err);
+    status = ink__options_check(&t->options, err);
+    if (status == INK_OK)
+        status = ink__augment_parse(&t->augment, t->options.augment != NULL ? t->options.augment : "", err);
     if (status == INK_OK)
         status = choose_images(t, err);
     if (status != INK_OK)
@@ -177,10 +120,18 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
         status = ink__fail_memory(err);
         goto fail;
     }
+    if (t->options.normalise)
+        normalise(t);
     const double density = ink__dataset_density(train);
-    status = ink__plan_new(&t->plan, net, t->options.batch, true, density, &t->options.compute, err);
+    /* Moved images have more pixels that are not zero, about as many as where sparse stops paying; and each is to be made
+     * once a step, not once for every panel. */
+    status = ink__plan_new(&t->plan, net, t->options.batch, true, t->options.augment == NULL ? density : 1.0,
+                           &t->options.compute, err);
     if (status == INK_OK && t->validation_count > 0)
         status = ink__plan_new(&t->evaluation, net, INK__EVALUATION_BATCH, false, density, &t->options.compute, err);
+    if (status == INK_OK && t->options.augment != NULL)
+        status = ink__augmenter_new(&t->augmenter, &t->augment, ink_dataset_shape(train), t->plan->kernels,
+                                    t->plan->threads, err);
     if (status != INK_OK)
         goto fail;
     t->pool = ink__pool_new(t->plan->threads);
@@ -188,7 +139,7 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
         status = ink__fail_memory(err);
         goto fail;
     }
-    describe(t);
+    ink__options_describe(t);
     ink_dataset_sha256(train, t->data_sha256);
     *out = t;
     return INK_OK;
@@ -204,6 +155,7 @@ void ink_trainer_free(struct ink_trainer *t)
     ink__pool_free(t->pool);
     ink__plan_free(t->plan);
     ink__plan_free(t->evaluation);
+    ink__augmenter_free(t->augmenter);
     free(t->chosen);
     free(t->order);
     free(t->images);
@@ -211,6 +163,7 @@ void ink_trainer_free(struct ink_trainer *t)
     free(t->samples);
     free(t->state1);
     free(t->state2);
+    free(t->average);
     free(t->best);
     free(t->row_squares);
     free(t->probabilities);
@@ -221,14 +174,16 @@ void ink_trainer_free(struct ink_trainer *t)
 
 /* Images come in random order out of memory that no cache holds: the one after next is asked for while this one is
  * used. */
-static const uint8_t *image_of(void *context, size_t i, uint8_t *scratch)
+static const uint8_t *image_of(void *context, size_t i, size_t thread)
 {
     const struct ink_trainer *t = context;
-    (void)scratch;
     if (i + 2 < t->now.count)
         for (size_t at = 0; at < ink__elements(t->net->input); at += INK__ALIGNMENT)
             __builtin_prefetch(t->images[i + 2] + at);
-    return t->images[i];
+    if (t->augmenter == NULL)
+        return t->images[i];
+    const struct ink__philox_key key = { t->options.seed, (uint32_t)t->epoch, t->samples[i], INK__USE_AUGMENT };
+    return ink__augmenter_apply(t->augmenter, &key, thread, t->images[i]);
 }
 
 static void gather_batch(struct ink_trainer *t)
@@ -269,13 +224,17 @@ static enum ink_status train_batch(struct ink_trainer *t, struct ink_error *err)
     const double rate = ink__rate_at(&t->options, t->schedule, step_number, steps, t->batches);
     const double power1 = t->power1 * t->options.momentum, power2 = t->power2 * t->options.beta2;
     gather_batch(t);
+    ink__trainer_arrange(t, true);
     t->update = ink__update_of(t->optimizer, &t->options, rate, power1, power2);
+    if (t->options.ema > 0.0)
+        t->average_share = ink__average_share(t->options.ema * (double)t->batches, step_number + 1);
     ink__trainer_step(t);
     const double loss = ink__plan_loss(t->plan);
     if (!isfinite(loss))
         return diverged(t, err);
     t->power1 = power1;
     t->power2 = power2;
+    t->loss = loss;
     t->loss_sum += loss * (double)t->now.count;
     t->correct_sum += ink__plan_correct(t->plan);
     t->images_done += t->now.count;
@@ -293,10 +252,15 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+float *ink__trainer_weights(const struct ink_trainer *t)
+{
+    return t->options.ema > 0.0 ? t->average : t->net->weights;
+}
+
 static void validate(struct ink_trainer *t, struct ink_epoch_stats *stats)
 {
     struct ink_metrics metrics = { 0 };
-    ink__plan_load(t->evaluation, t->net->weights);
+    ink__plan_load(t->evaluation, ink__trainer_weights(t));
     ink__count_answers(t->evaluation, t->pool, t->data, t->chosen + t->count, t->validation_count, t->probabilities,
                        &metrics);
     stats->validation_accuracy = (double)metrics.correct / (double)t->validation_count;
@@ -305,7 +269,7 @@ static void validate(struct ink_trainer *t, struct ink_epoch_stats *stats)
         t->best_accuracy = stats->validation_accuracy;
         t->best_epoch = t->epoch;
         stats->best = true;
-        memcpy(t->best, t->net->weights, t->net->weight_count * sizeof *t->best);
+        memcpy(t->best, ink__trainer_weights(t), t->net->weight_count * sizeof *t->best);
     }
 }
 
@@ -328,14 +292,8 @@ static void end_epoch(struct ink_trainer *t, struct ink_epoch_stats *stats)
     t->shuffled = false;
 }
 
-enum ink_status ink_trainer_epoch(struct ink_trainer *t, struct ink_epoch_stats *stats, struct ink_error *err)
+static enum ink_status train_batches(struct ink_trainer *t, struct ink_error *err)
 {
-    if (t->epoch >= t->options.epochs)
-        return ink__fail(err, INK_BAD_ARGUMENT, "all %zu epochs are done", t->options.epochs);
-    if (!t->shuffled) {
-        ink__numpy_permutation(&t->random, t->order, t->count);
-        t->shuffled = true;
-    }
     while (t->batch < t->batches) {
         const double begin = seconds_now();
         const enum ink_status status = train_batch(t, err);
@@ -348,13 +306,29 @@ enum ink_status ink_trainer_epoch(struct ink_trainer *t, struct ink_epoch_stats 
                                                .batches = t->batches,
                                                .images = t->images_done,
                                                .loss = t->loss_sum / (double)t->images_done,
-                                               .accuracy = (double)t->correct_sum / (double)t->images_done };
+                                               .accuracy = (double)t->correct_sum / (double)t->images_done,
+                                               .batch_loss = t->loss,
+                                               .learning_rate = (double)t->update.rate };
         if (t->options.on_batch != NULL && !t->options.on_batch(t->options.context, &progress))
             return ink__fail(err, INK_STOPPED, "stopped after batch %zu of %zu in epoch %zu", t->batch, t->batches,
                              t->epoch + 1);
     }
-    end_epoch(t, stats);
     return INK_OK;
+}
+
+enum ink_status ink_trainer_epoch(struct ink_trainer *t, struct ink_epoch_stats *stats, struct ink_error *err)
+{
+    if (t->epoch >= t->options.epochs)
+        return ink__fail(err, INK_BAD_ARGUMENT, "all %zu epochs are done", t->options.epochs);
+    if (!t->shuffled) {
+        ink__numpy_permutation(&t->random, t->order, t->count);
+        t->shuffled = true;
+    }
+    const enum ink_status status = train_batches(t, err);
+    ink__trainer_arrange(t, false);
+    if (status == INK_OK)
+        end_epoch(t, stats);
+    return status;
 }
 
 bool ink_trainer_done(const struct ink_trainer *t)
@@ -370,6 +344,8 @@ enum ink_status ink_trainer_finish(struct ink_trainer *t, struct ink_error *err)
     enum ink_status status;
     if (t->validation_count > 0 && !t->options.keep_last && t->best_accuracy >= 0.0)
         memcpy(t->net->weights, t->best, t->net->weight_count * sizeof *t->best);
+    else if (t->options.ema > 0.0 && t->epoch + t->batch > 0) /* before the first step there is no mean */
+        memcpy(t->net->weights, t->average, t->net->weight_count * sizeof *t->average);
     const size_t named = ink_dataset_classes(t->data);
     for (size_t c = 0; c < named; c++) {
         status = ink__net_set_class_name(t->net, c, ink_dataset_class_name(t->data, c), err);

@@ -1,0 +1,33 @@
+/* The options of training, which several commands share: their table, their defaults, what they come to. */
+#ifndef CLI_TRAINING_H
+#define CLI_TRAINING_H
+
+#include "cli.h"
+
+/* The first member of the arguments of a command whose shared_options are these. */
+struct training_arguments {
+    const char *recipe, *net, *optimizer, *schedule, *init, *augment;
+    size_t epochs, batch, validation, limit, patience, threads;
+    double learning_rate, momentum, beta2, weight_decay, clip, warmup, step_epochs, label_smoothing, bias_rate, ema;
+    uint64_t seed;
+    bool normalise, keep_last;
+};
+extern const struct cli_option training_options[];
+
+#define TRAINING_DEFAULTS                                                                                              \
+    {                                                                                                                  \
+        .net = "notebook", .epochs = 10, .batch = SIZE_MAX, .validation = SIZE_MAX, .learning_rate = CLI_NO_NUMBER,    \
+        .weight_decay = CLI_NO_NUMBER, .momentum = 0.9, .beta2 = 0.999, .step_epochs = 10, .bias_rate = 1              \
+    }
+
+/* The network's own options, and over them what was given; all but the images held out. */
+enum ink_status training_choose(const struct training_arguments *arguments, struct ink_train_options *options,
+                                const char **initialisation, struct ink_error *err);
+/* Opens the training images, and says in `options` how many are held out. */
+enum ink_status training_open(const struct training_arguments *arguments, const char *name, struct ink_dataset **data,
+                              struct ink_train_options *options, struct ink_error *err);
+
+/* For help: the networks that have names, how others are written, and how augmentation is. */
+void training_print_help(FILE *file);
+
+#endif
