@@ -54,20 +54,16 @@ static int32_t to_word(double x)
     return (int32_t)clamp(nearest(x), INT32_MIN, INT32_MAX);
 }
 
-/* The grids of what layer i sums, which is returned, and of its output, which is stored; the former with a scale of at least
- * `least`. */
+/* Chooses the grid of layer i's output, and returns that of its sum, whose scale is at least `least`: the same one, unless
+ * a table lies between them. */
 static struct ink__grid choose_grids(struct quantiser *z, size_t i, double least)
 {
     const struct ink__int8_layer *l = &z->q->layers[i];
     const struct ink__histogram *h = &z->histograms[i];
-    struct ink__grid out = ink__grid_choose(h, &l->layer), sum = out;
-    if (l->table == NULL) {
-        sum = out = ink__grid_make(-out.zero * out.scale, (UINT8_MAX - out.zero) * out.scale, least);
-    } else {
-        sum = ink__grid_choose_before(h, &l->layer, out);
-        sum = ink__grid_make(-sum.zero * sum.scale, (UINT8_MAX - sum.zero) * sum.scale, least);
-    }
-    set_grid(z, i + 1, out);
+    const struct ink__grid out = ink__grid_choose(h, &l->layer);
+    struct ink__grid sum = l->table != NULL ? ink__grid_choose_before(h, &l->layer, out) : out;
+    sum = ink__grid_make(-sum.zero * sum.scale, (UINT8_MAX - sum.zero) * sum.scale, least);
+    set_grid(z, i + 1, l->table != NULL ? out : sum);
     return sum;
 }
 
