@@ -9,6 +9,7 @@
 #define CLI_CLI_H
 
 #include "inkling.h"
+#include "progress.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -77,8 +78,8 @@ struct command {
     int (*run)(const struct cli_call *call, struct ink_error *err);
 };
 
-extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_export, cmd_verify, cmd_notebook, cmd_fetch,
-    cmd_bench, cmd_selftest, cmd_recipes, cmd_tune;
+extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_convert, cmd_import, cmd_export, cmd_verify,
+    cmd_serve, cmd_recipes, cmd_tune, cmd_fetch, cmd_notebook, cmd_bench, cmd_selftest;
 
 /* ---- What commands share ----------------------------------------------------------------------------------------- */
 
@@ -99,17 +100,43 @@ const char *cli_nearest(const char *word, const char *(*candidate)(const void *c
 /* Whether `path` is a name that ends in `ending`, with something before it. */
 bool cli_ends_with(const char *path, const char *ending);
 
+/* The layouts of weights by name, for --layout; and the one called `name`, INK_LAYOUT_ANY if it is NULL. */
+const char *cli_layout_name(size_t i);
+enum ink_layout cli_layout(const char *name);
+
 /* The folders in which data sets are looked for, ended by NULL: $INKLING_DATA, ./data, $XDG_DATA_HOME/inkling (or
  * ~/.local/share/inkling), /usr/share/datasets. Those that are not set are left out. One allocation: release it with
  * free(). NULL if memory runs out, with *err filled. */
 const char **cli_data_folders(struct ink_error *err);
 
-/* ink_dataset_open with that search path. */
+/* How to open a data set. Zero-initialised is the default. */
+struct cli_opening {
+    const char *size;          /* "HxW" or "HxWxC", of --size; NULL: no resizing, */
+    const struct ink_net *net; /* but pictures to what this network sees, unless it is NULL */
+    size_t threads;
+    bool quiet; /* neither progress nor remarks */
+};
+
+/* ink_dataset_open with that search path; a bar on a terminal shows how far it is, and what the library remarks is
+ * printed on stderr. `opening` may be NULL. */
+enum ink_status cli_open_dataset_as(struct ink_dataset **out, const char *name_or_path, enum ink_split split,
+                                    const struct cli_opening *opening, struct ink_error *err);
 enum ink_status cli_open_dataset(struct ink_dataset **out, const char *name_or_path, enum ink_split split,
                                  struct ink_error *err);
 
-/* Whether it has a test split beside the training split: a name and a folder have, an image file is one set. */
-bool cli_has_splits(const char *name_or_path);
+/* A long operation of the library that tells its progress on a bar: cli_work_begin fills *work, cli_work_end takes the
+ * bar off. `label` is what stands before it. */
+struct cli_work {
+    struct progress progress;
+    const char *label;
+    double begun;
+    struct ink_work work;
+};
+void cli_work_begin(struct cli_work *work, const char *label, size_t threads, bool quiet);
+void cli_work_end(struct cli_work *work);
+
+/* Says on stderr when some class has more than twice the images of another. `hint` is what could be done. */
+void cli_report_balance(const struct ink_dataset *data, const char *hint);
 
 /* How to compute: --threads, and the kernel set from $INKLING_KERNELS, which must be one that this machine runs. */
 enum ink_status cli_compute(struct ink_compute *compute, size_t threads, struct ink_error *err);
@@ -117,12 +144,17 @@ enum ink_status cli_compute(struct ink_compute *compute, size_t threads, struct 
 /* The part of an option's row that says what it is and where its value goes. */
 #define CLI_AT(type, member, kind_) .kind = kind_, .offset = offsetof(type, member)
 
-/* The rows that several commands have: --threads (a size_t) and --json (a bool). */
+/* The rows that several commands have: --threads (a size_t), --size (a text) and --json (a bool). */
 #define CLI_OPTION_THREADS(type, member)                                                                               \
     {                                                                                                                  \
         "threads", CLI_AT(type, member, CLI_SIZE),                                                                     \
             .value = "N", .most = 1024,                                                                                \
             .help = "threads to use, 0 for all processors; changes the speed, never a result"                          \
+    }
+#define CLI_OPTION_SIZE(type, member)                                                                                  \
+    {                                                                                                                  \
+        "size", CLI_AT(type, member, CLI_STRING),                                                                      \
+            .value = "HxW", .help = "resize all images to H rows and W columns; HxWx1 makes them grey, HxWx3 colour"   \
     }
 #define CLI_OPTION_JSON(type, member)                                                                                  \
     {                                                                                                                  \

@@ -27,7 +27,8 @@ struct bench {
     struct ink_compute compute;
     const char *data_name;
     struct ink_dataset *opened, *train, *test; /* `train` is `opened`, or a copy of its first images */
-    uint8_t *pixels, *labels;                  /* of that copy */
+    uint8_t *pixels;                           /* of that copy, */
+    uint16_t *labels;                          /* both */
     float *images;                             /* (LATENCY_IMAGES, H, W, C) intensities */
     uint8_t *bytes;                            /* (BATCH_IMAGES, H, W, C), the same and more */
     size_t size;                               /* of one image */
@@ -142,8 +143,10 @@ static enum ink_status measure_latency(struct bench *bench, const struct row *ro
 {
     struct ink_net *net = NULL;
     struct ink_session *session = NULL;
-    float probabilities[256]; /* a label is a byte */
-    const enum ink_status status = make_session(&session, &net, bench, row, 1, err);
+    float *probabilities = NULL;
+    enum ink_status status = make_session(&session, &net, bench, row, 1, err);
+    if (status == INK_OK && (probabilities = calloc(ink_net_classes(net), sizeof *probabilities)) == NULL)
+        status = cli_fail(err, INK_FAILED, "out of memory");
     if (status == INK_OK) {
         const double start = progress_clock();
         double last = start;
@@ -161,6 +164,7 @@ static enum ink_status measure_latency(struct bench *bench, const struct row *ro
         *sample = (struct sample){ median(bench->latencies, count), 1, multiply_adds(net, false) };
     }
     ink_session_free(session);
+    free(probabilities);
     ink_net_free(net);
     return status;
 }
@@ -293,12 +297,12 @@ static enum ink_status choose_images(struct bench *bench, bool quick, struct ink
         return INK_OK;
     }
     bench->pixels = malloc(QUICK_IMAGES * bench->size);
-    bench->labels = malloc(QUICK_IMAGES);
+    bench->labels = calloc(QUICK_IMAGES, sizeof *bench->labels);
     if (bench->pixels == NULL || bench->labels == NULL)
         return cli_fail(err, INK_FAILED, "out of memory");
     for (size_t i = 0; i < QUICK_IMAGES; i++) {
         memcpy(bench->pixels + i * bench->size, ink_dataset_pixels(bench->opened, i), bench->size);
-        bench->labels[i] = (uint8_t)ink_dataset_label(bench->opened, i);
+        bench->labels[i] = (uint16_t)ink_dataset_label(bench->opened, i);
     }
     return ink_dataset_wrap(&bench->train, bench->data_name, ink_dataset_shape(bench->opened), QUICK_IMAGES,
                             ink_dataset_classes(bench->opened), bench->pixels, bench->labels, err);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 struct eval_arguments {
-    const char *split;
+    const char *split, *size;
     double min_accuracy;
     size_t threads, shifts;
     bool json, confusion;
@@ -17,6 +17,48 @@ static const char *split_name(size_t i)
 {
     static const char *const names[] = { "test", "train", NULL };
     return names[i];
+}
+
+/* ---- Images ------------------------------------------------------------------------------------------------------ */
+
+/* What a model is measured on. */
+struct images {
+    struct ink_dataset *data;
+    const char *split, *words; /* which they are, for JSON and in words */
+};
+
+/* Of a data set without test images, those are left that training held out, if the model was trained on it. */
+static enum ink_status choose_held_out(struct images *images, const struct ink_net *net, struct ink_error *err)
+{
+    struct ink_dataset *held_out = NULL;
+    if (!ink_net_trained_on(net, images->data))
+        return INK_OK;
+    if (ink_dataset_held_out(&held_out, images->data, net, err) != INK_OK) {
+        cli_print_error(err);
+        fprintf(stderr, "note: the model was trained on all of these images; others would tell how good it is\n");
+        *err = (struct ink_error){ .code = INK_OK };
+        return INK_OK;
+    }
+    fprintf(stderr, "note: no test images beside these; measured on those that training held out for validation\n");
+    ink_dataset_free(images->data);
+    *images = (struct images){ held_out, "validation", "images held out in training" };
+    return INK_OK;
+}
+
+static enum ink_status open_images(struct images *images, const struct cli_call *call, const struct ink_net *net,
+                                   struct ink_error *err)
+{
+    const struct eval_arguments *const arguments = call->arguments;
+    const bool train = strcmp(arguments->split, "train") == 0;
+    const struct cli_opening opening = { .size = arguments->size, .net = net, .threads = arguments->threads };
+    *images = (struct images){ NULL, arguments->split, train ? "images of train" : "images of test" };
+    const enum ink_status status =
+        cli_open_dataset_as(&images->data, call->operands[1], train ? INK_TRAIN : INK_TEST, &opening, err);
+    if (status != INK_OK || !ink_dataset_is_whole(images->data))
+        return status;
+    images->split = "all";
+    images->words = "images, all of them";
+    return train ? INK_OK : choose_held_out(images, net, err);
 }
 
 /* ---- As text ----------------------------------------------------------------------------------------------------- */
@@ -70,13 +112,13 @@ static void print_confusion(const struct ink_net *net, const struct ink_metrics 
 }
 
 /* `shifted` is NULL where it was not asked for. */
-static void print_text(const struct cli_call *call, const struct ink_net *net, const struct ink_metrics *metrics,
-                       const struct ink_metrics *shifted)
+static void print_text(const struct cli_call *call, const struct images *images, const struct ink_net *net,
+                       const struct ink_metrics *metrics, const struct ink_metrics *shifted)
 {
     const struct eval_arguments *arguments = call->arguments;
     char count[32], wrong[32];
-    printf("%s on %s, %s images of %s\n", call->operands[0], call->operands[1], terminal_number(count, metrics->count),
-           arguments->split);
+    printf("%s on %s, %s %s\n", call->operands[0], call->operands[1], terminal_number(count, metrics->count),
+           images->words);
     printf("accuracy  %.2f%%   (95%% interval %.2f%% to %.2f%%; %s wrong)\n", 100 * metrics->accuracy,
            100 * metrics->accuracy_low, 100 * metrics->accuracy_high,
            terminal_number(wrong, metrics->count - metrics->correct));
@@ -124,14 +166,14 @@ static json_t *shifted_json(const struct ink_metrics *shifted, size_t shifts)
                      "accuracy_high", shifted->accuracy_high, "loss", cli_json_real(shifted->loss));
 }
 
-static enum ink_status print_json(const struct cli_call *call, const struct ink_net *net,
+static enum ink_status print_json(const struct cli_call *call, const struct images *images, const struct ink_net *net,
                                   const struct ink_metrics *metrics, const struct ink_metrics *shifted,
                                   struct ink_error *err)
 {
     const struct eval_arguments *arguments = call->arguments;
     json_t *const line =
         json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:f, s:o, s:o, s:o}", "model", call->operands[0], "data",
-                  call->operands[1], "split", arguments->split, "count", (json_int_t)metrics->count, "correct",
+                  call->operands[1], "split", images->split, "count", (json_int_t)metrics->count, "correct",
                   (json_int_t)metrics->correct, "accuracy", metrics->accuracy, "accuracy_low", metrics->accuracy_low,
                   "accuracy_high", metrics->accuracy_high, "loss", cli_json_real(metrics->loss), "classes",
                   classes_json(net, metrics), "confusion", confusion_json(metrics));
@@ -145,25 +187,24 @@ static enum ink_status print_json(const struct cli_call *call, const struct ink_
 static int run(const struct cli_call *call, struct ink_error *err)
 {
     const struct eval_arguments *arguments = call->arguments;
-    const enum ink_split split = strcmp(arguments->split, "train") == 0 ? INK_TRAIN : INK_TEST;
     struct ink_net *net = NULL;
-    struct ink_dataset *data = NULL;
+    struct images images = { .data = NULL };
     struct ink_metrics metrics = { .count = 0 }, moved = { .count = 0 };
     const struct ink_metrics *const shifted = arguments->shifts > 0 ? &moved : NULL;
     struct ink_compute compute;
     int status = (int)cli_compute(&compute, arguments->threads, err);
     if (status != INK_OK || (status = (int)ink_net_load(&net, call->operands[0], err)) != INK_OK ||
-        (status = (int)cli_open_dataset(&data, call->operands[1], split, err)) != INK_OK ||
-        (status = (int)ink_evaluate(net, data, &compute, &metrics, err)) != INK_OK)
+        (status = (int)open_images(&images, call, net, err)) != INK_OK ||
+        (status = (int)ink_evaluate(net, images.data, &compute, &metrics, err)) != INK_OK)
         goto out;
     if (shifted != NULL)
-        status = (int)ink_evaluate_shifted(net, data, arguments->shifts, &compute, &moved, err);
+        status = (int)ink_evaluate_shifted(net, images.data, arguments->shifts, &compute, &moved, err);
     if (status != INK_OK)
         goto out;
     if (arguments->json)
-        status = (int)print_json(call, net, &metrics, shifted, err);
+        status = (int)print_json(call, &images, net, &metrics, shifted, err);
     else
-        print_text(call, net, &metrics, shifted);
+        print_text(call, &images, net, &metrics, shifted);
     if (status == INK_OK && metrics.accuracy < arguments->min_accuracy) {
         cli_fail(err, INK_FAILED, "accuracy %.6f is below --min-accuracy %g", metrics.accuracy,
                  arguments->min_accuracy);
@@ -172,7 +213,7 @@ static int run(const struct cli_call *call, struct ink_error *err)
 out:
     ink_metrics_free(&metrics);
     ink_metrics_free(&moved);
-    ink_dataset_free(data);
+    ink_dataset_free(images.data);
     ink_net_free(net);
     return status;
 }
@@ -183,9 +224,10 @@ const struct command cmd_eval = {
     .least_operands = 2,
     .most_operands = 2,
     .summary = "measure a model on a data set: accuracy, loss, mistakes by class",
-    .about = "Runs MODEL over every image of DATA (a name such as mnist, a folder, an image file, or synthetic) and "
-             "tells its accuracy with the 95% interval (Wilson's score), its loss, and by class its precision, "
-             "recall and F1.",
+    .about =
+        "Runs MODEL over every image of DATA, which is all that 'inkling train' takes, and tells its accuracy with the "
+        "95% interval (Wilson's score), its loss, and by class its precision, "
+        "recall and F1. Of data without test images that MODEL was trained on, it takes those that training held out.",
     .options =
         (const struct cli_option[]){
             { "split", AT(split, CLI_CHOICE), .value = "SPLIT", .choice = split_name, .help = "the images to use" },
@@ -195,6 +237,7 @@ const struct command cmd_eval = {
             { "shifts", AT(shifts, CLI_SIZE), .value = "N", .most = 16,
               .help =
                   "tell too what the mean of the answers is worth, over the image moved by up to N pixels each way" },
+            CLI_OPTION_SIZE(struct eval_arguments, size),
             CLI_OPTION_JSON(struct eval_arguments, json),
             CLI_OPTION_THREADS(struct eval_arguments, threads),
             { .name = NULL },

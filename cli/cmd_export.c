@@ -6,7 +6,7 @@
 #include <string.h>
 
 struct export_arguments {
-    const char *output, *format, *name, *data;
+    const char *output, *format, *name, *layout, *data;
     double max_drop;
 };
 
@@ -14,7 +14,7 @@ struct export_arguments {
 
 typedef enum ink_status export_fn(const struct ink_net *net, const struct export_arguments *arguments,
                                   struct ink_error *err);
-static export_fn export_c, export_model;
+static export_fn export_c, export_onnx, export_npz, export_safetensors;
 
 /* The formats, and how their files' names end: where no format is named, the first that ends so. */
 static const struct format {
@@ -24,7 +24,10 @@ static const struct format {
 } formats[] = {
     { "c", ".c", export_c, false },
     { "c-int8", ".c", export_c, true },
-    { "int8", ".safetensors", export_model, true },
+    { "int8", ".safetensors", export_safetensors, true },
+    { "onnx", ".onnx", export_onnx, false },
+    { "npz", ".npz", export_npz, false },
+    { "safetensors", ".safetensors", export_safetensors, false },
 };
 #define FORMATS (sizeof formats / sizeof formats[0])
 
@@ -93,13 +96,45 @@ out:
     return status;
 }
 
-static enum ink_status export_model(const struct ink_net *net, const struct export_arguments *arguments,
-                                    struct ink_error *err)
+static enum ink_status export_onnx(const struct ink_net *net, const struct export_arguments *arguments,
+                                   struct ink_error *err)
 {
-    const enum ink_status status = ink_net_save(net, arguments->output, err);
+    const enum ink_status status = ink_export_onnx(net, arguments->output, err);
     if (status == INK_OK)
         printf("saved %s (%zu parameters)\n", arguments->output, ink_net_parameters(net));
     return status;
+}
+
+/* Says what was written, and which module of PyTorch's takes it. */
+static enum ink_status report_weights(const struct ink_net *net, const struct export_arguments *arguments,
+                                      enum ink_layout layout, struct ink_error *err)
+{
+    const size_t size = ink_torch_module(net, NULL, 0) + 1;
+    char *const module = malloc(size);
+    if (module == NULL)
+        return cli_fail(err, INK_FAILED, "out of memory");
+    ink_torch_module(net, module, size);
+    printf("saved %s (%zu parameters)\n", arguments->output, ink_net_parameters(net));
+    if (layout == INK_LAYOUT_TORCH)
+        printf("for %s\n", module);
+    free(module);
+    return INK_OK;
+}
+
+static enum ink_status export_npz(const struct ink_net *net, const struct export_arguments *arguments,
+                                  struct ink_error *err)
+{
+    const enum ink_layout layout = cli_layout(arguments->layout);
+    const enum ink_status status = ink_export_npz(net, layout, arguments->output, err);
+    return status == INK_OK ? report_weights(net, arguments, layout, err) : status;
+}
+
+static enum ink_status export_safetensors(const struct ink_net *net, const struct export_arguments *arguments,
+                                          struct ink_error *err)
+{
+    const enum ink_layout layout = cli_layout(arguments->layout);
+    const enum ink_status status = ink_export_safetensors(net, layout, arguments->output, err);
+    return status == INK_OK ? report_weights(net, arguments, layout, err) : status;
 }
 
 static int run(const struct cli_call *call, struct ink_error *err)
@@ -124,29 +159,37 @@ const struct command cmd_export = {
     .operands = "MODEL",
     .least_operands = 1,
     .most_operands = 1,
-    .summary = "write a model as plain C, for use without this library",
-    .about = "Writes MODEL as one C99 file, with its header beside it, that needs nothing but <math.h>: the weights as "
-             "constants, no memory of its own, and NAME_predict(image, probabilities, scratch), whose results have the "
-             "bits of 'inkling predict'. 'inkling verify' proves it. With --format c-int8 it computes in integers of 8 "
-             "bits, calibrated on training images: a quarter of the size, no floating point, and almost the same "
-             "answers. int8 is a model file of the same integers.",
+    .summary = "write a model as plain C, or for other programs",
+    .about =
+        "Writes MODEL as FILE. c: one C99 file, with its header beside it, that needs nothing but <math.h>: the "
+        "weights as constants, no memory of its own, and NAME_predict(image, probabilities, scratch), whose "
+        "results have the bits of 'inkling predict'. c-int8: the same in integers of 8 bits, calibrated on training "
+        "images, a quarter of the size, no floating point, almost the same answers; int8 is a model file of them. "
+        "onnx: for ONNX Runtime and whatever else reads that. npz and "
+        "safetensors: the weights as arrays, with --layout torch as PyTorch's load_state_dict takes them. "
+        "'inkling verify' proves each of them.",
     .options =
         (const struct cli_option[]){
             { "output", AT(output, CLI_STRING), .letter = 'o', .required = true, .value = "FILE",
-              .help = "the C file; the header has the same name, ending in .h" },
+              .help = "the file; a C file's header has the same name, ending in .h" },
             { "format", AT(format, CLI_CHOICE), .value = "FORMAT", .unset = "by FILE's ending", .choice = format_name,
               .help = "what to write" },
             { "name", AT(name, CLI_STRING), .value = "NAME", .unset = "FILE's", .help = "what the C names begin with" },
+            { "layout", AT(layout, CLI_CHOICE), .value = "LAYOUT", .choice = cli_layout_name,
+              .help = "names and shapes of the arrays of npz and safetensors" },
             { "data", AT(data, CLI_STRING), .value = "DATA", .unset = "what MODEL was trained on",
               .help = "for integers: the data to calibrate and compare with" },
             { "max-drop", AT(max_drop, CLI_DOUBLE), .value = "POINTS",
               .help = "exit with code 4, and write nothing, if integers lose more points of accuracy" },
             { .name = NULL },
         },
-    .examples = (const char *const[]){ "inkling export digits.safetensors -o digits.c",
-                                       "inkling export digits.safetensors -o src/net.c --name digits",
-                                       "inkling export digits.safetensors --format c-int8 -o digits.c", NULL },
-    .defaults = &(const struct export_arguments){ .max_drop = 0.2 },
+    .examples =
+        (const char *const[]){ "inkling export digits.safetensors -o digits.c",
+                               "inkling export digits.safetensors -o src/net.c --name digits",
+                               "inkling export digits.safetensors --format c-int8 -o digits.c",
+                               "inkling export digits.safetensors -o digits.onnx",
+                               "inkling export digits.safetensors -o weights.safetensors --layout torch", NULL },
+    .defaults = &(const struct export_arguments){ .layout = "inkling", .max_drop = 0.2 },
     .size = sizeof(struct export_arguments),
     .run = run,
 };

@@ -25,6 +25,7 @@ struct predictor {
     struct ink_session *session;
     struct ink_dataset *data; /* the last one that was asked for, */
     char *data_name;          /* and its name */
+    bool raw;                 /* pictures are resized, and no more */
     uint8_t *pixels;          /* (H, W, C), what the network sees */
     float *probabilities;     /* (classes) */
     size_t *ranking;          /* (classes), most probable first */
@@ -86,8 +87,8 @@ static enum ink_status see_file(struct predictor *predictor, const char *path, s
     if (status == INK_OK)
         status = ink_picture_decode(&picture, bytes, size, strcmp(path, "-") == 0 ? "standard input" : path, err);
     if (status == INK_OK)
-        status = ink_picture_fit(picture, predictor->arguments->raw ? INK_FIT_RAW : INK_FIT_DIGIT,
-                                 ink_net_input(predictor->net), predictor->pixels, err);
+        status = ink_picture_fit(picture, predictor->raw ? INK_FIT_RAW : INK_FIT_DIGIT, ink_net_input(predictor->net),
+                                 predictor->pixels, err);
     ink_picture_free(picture);
     free(bytes);
     return status;
@@ -114,7 +115,9 @@ static enum ink_status see_index(struct predictor *predictor, struct sighting *s
         predictor->data_name = strndup(sighting->name, length);
         if (predictor->data_name == NULL)
             return cli_fail(err, INK_FAILED, "out of memory");
-        const enum ink_status status = cli_open_dataset(&predictor->data, predictor->data_name, INK_TEST, err);
+        const struct cli_opening opening = { .net = predictor->net };
+        const enum ink_status status =
+            cli_open_dataset_as(&predictor->data, predictor->data_name, INK_TEST, &opening, err);
         if (status != INK_OK)
             return status;
     }
@@ -220,6 +223,10 @@ static enum ink_status prepare(struct predictor *predictor, const char *model, s
     if (status != INK_OK || (status = ink_net_load(&predictor->net, model, err)) != INK_OK ||
         (status = ink_session_new(&predictor->session, predictor->net, 1, &compute, err)) != INK_OK)
         return status;
+    const char *key = NULL, *value = NULL;
+    predictor->raw = predictor->arguments->raw;
+    for (size_t i = 0; ink_net_metadata(predictor->net, i, &key, &value); i++)
+        predictor->raw = predictor->raw || (strcmp(key, "fit") == 0 && strcmp(value, "raw") == 0);
     const struct ink_shape shape = ink_net_input(predictor->net);
     const size_t classes = ink_net_classes(predictor->net);
     predictor->pixels = calloc(shape.height * shape.width, shape.channels);
@@ -263,9 +270,11 @@ const struct command cmd_predict = {
     .least_operands = 2,
     .most_operands = SIZE_MAX,
     .summary = "tell what a model sees in pictures",
-    .about = "Tells the class of each PICTURE: a PNG, PGM or PPM file of any size, - for one on stdin, or DATA:INDEX "
-             "for a test image of a data set. A picture is made as MNIST's were: grey, ink bright on black, cropped, "
-             "scaled into 20 x 20, centred by mass. On a terminal the result is drawn, as the model sees it.",
+    .about =
+        "Tells the class of each PICTURE: a PNG, PGM or PPM file of any size, - for one on stdin, or DATA:INDEX "
+        "for a test image of a data set. A picture is made as MNIST's were: grey, ink bright on black, cropped, "
+        "scaled into 20 x 20, centred by mass; but where MODEL was trained on a folder of pictures it is resized, as "
+        "those were. On a terminal the result is drawn, as the model sees it.",
     .options =
         (const struct cli_option[]){
             { "top", AT(top, CLI_SIZE), .value = "N", .least = 1, .most = 1000,

@@ -10,7 +10,7 @@
 #define THUMBNAIL_ROWS  2  /* images of each class */
 
 struct show_arguments {
-    const char *colour;
+    const char *colour, *size;
     bool json;
 };
 
@@ -90,12 +90,14 @@ struct part {
     size_t *counts;           /* (classes), images of each */
 };
 
-static enum ink_status open_part(struct part *part, const char *name, enum ink_split split, struct ink_error *err)
+static enum ink_status open_part(struct part *part, const char *name, enum ink_split split, const char *size,
+                                 struct ink_error *err)
 {
-    part->name = split == INK_TRAIN ? "train" : "test";
-    const enum ink_status status = cli_open_dataset(&part->data, name, split, err);
+    const enum ink_status status =
+        cli_open_dataset_as(&part->data, name, split, &(const struct cli_opening){ .size = size }, err);
     if (status != INK_OK)
         return status;
+    part->name = ink_dataset_is_whole(part->data) ? "all" : split == INK_TRAIN ? "train" : "test";
     part->counts = calloc(ink_dataset_classes(part->data), sizeof *part->counts);
     if (part->counts == NULL)
         return cli_fail(err, INK_FAILED, "out of memory");
@@ -187,11 +189,26 @@ static json_t *dataset_json(const char *name, const struct part *parts, size_t c
 
 /* ---- The command ------------------------------------------------------------------------------------------------- */
 
-/* A regular file is a model unless it begins as an IDX file (two zeros, then 8 for bytes) or a gzip file does. */
+/* Files that begin so are data sets. */
+static const struct {
+    const char *bytes;
+    size_t count;
+} data_heads[] = { { "\0\0\x08", 3 }, { "\x1f\x8b", 2 }, { "PK\3\4", 4 }, { "\x93NUMPY", 6 } };
+
+/* Text is CSV, but not a web page that was saved as a model; in a model the ninth byte opens its header. */
+static bool is_csv(const char *head, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if ((unsigned char)head[i] < ' ' && strchr("\t\r\n", head[i]) == NULL)
+            return false;
+    return size > 0 && head[0] != '<' && (size < 9 || head[8] != '{');
+}
+
+/* A regular file is a model unless its content is a data set's. */
 static bool is_model(const char *path)
 {
     struct stat info;
-    unsigned char head[3] = { 0 };
+    char head[9] = { 0 };
     if (stat(path, &info) != 0 || !S_ISREG(info.st_mode))
         return false;
     FILE *const file = fopen(path, "rb");
@@ -199,7 +216,10 @@ static bool is_model(const char *path)
         return true;
     const size_t got = fread(head, 1, sizeof head, file);
     fclose(file);
-    return got < sizeof head || (memcmp(head, "\0\0\x08", 3) != 0 && memcmp(head, "\x1f\x8b", 2) != 0);
+    for (size_t i = 0; i < sizeof data_heads / sizeof data_heads[0]; i++)
+        if (got >= data_heads[i].count && memcmp(head, data_heads[i].bytes, data_heads[i].count) == 0)
+            return false;
+    return !is_csv(head, got);
 }
 
 static enum ink_status show_net(const struct cli_call *call, struct ink_error *err)
@@ -222,9 +242,9 @@ static enum ink_status show_dataset(const struct cli_call *call, struct ink_erro
     const char *const name = call->operands[0];
     struct part parts[2] = { { .name = NULL } };
     size_t count = 1;
-    enum ink_status status = open_part(&parts[0], name, INK_TRAIN, err);
-    if (status == INK_OK && cli_has_splits(name)) {
-        status = open_part(&parts[1], name, INK_TEST, err);
+    enum ink_status status = open_part(&parts[0], name, INK_TRAIN, arguments->size, err);
+    if (status == INK_OK && !ink_dataset_is_whole(parts[0].data)) {
+        status = open_part(&parts[1], name, INK_TEST, arguments->size, err);
         if (status == INK_OK)
             count = 2;
         else if (status == INK_FAILED) {
@@ -257,9 +277,10 @@ const struct command cmd_show = {
     .most_operands = 1,
     .summary = "describe a model or a data set",
     .about = "Tells the layers, shapes, parameters and metadata of a model file, or the classes of a data set (a name, "
-             "a folder, an image file, synthetic) with a contact sheet of their first training images.",
+             "a folder, a CSV, npz or image file, synthetic) with a contact sheet of their first training images.",
     .options =
         (const struct cli_option[]){
+            CLI_OPTION_SIZE(struct show_arguments, size),
             CLI_OPTION_JSON(struct show_arguments, json),
             CLI_OPTION_COLOUR(struct show_arguments, colour),
             { .name = NULL },

@@ -106,18 +106,31 @@ static enum ink_status prepare_files(struct training *training, struct ink_error
     return status;
 }
 
+/* What there is to say where no test images are. */
+static void report_whole(const struct training *training)
+{
+    if (training->arguments->quiet || training->arguments->no_test)
+        return;
+    fprintf(stderr, "note: no test images beside these: %s\n",
+            training->options.validation > 0 ? "the accuracy to go by is that of the images held out for validation"
+                                             : "with --val 0 too, nothing will tell how good the network is");
+}
+
 /* The test images are opened before training: where they are malformed, it is better to know now. Where there are none,
  * training goes on without. */
 static enum ink_status open_data(struct training *training, struct ink_error *err)
 {
     const char *const name = training->call->operands[0];
-    enum ink_status status =
-        training_open(&training->arguments->training, name, &training->train, &training->options, err);
+    const struct train_arguments *const a = training->arguments;
+    const struct cli_opening opening = training_opening(&a->training, a->quiet);
+    enum ink_status status = training_open(&a->training, name, a->quiet, &training->train, &training->options, err);
     if (status != INK_OK)
         return status;
-    if (training->arguments->no_test || !cli_has_splits(name))
+    if (ink_dataset_is_whole(training->train))
+        report_whole(training);
+    if (a->no_test || ink_dataset_is_whole(training->train))
         return INK_OK;
-    status = cli_open_dataset(&training->test, name, INK_TEST, err);
+    status = cli_open_dataset_as(&training->test, name, INK_TEST, &opening, err);
     if (status != INK_FAILED)
         return status;
     cli_print_error(err);
@@ -238,8 +251,7 @@ static enum ink_status train_epochs(struct training *training, struct ink_error 
 static enum ink_status prepare_trainer(struct training *training, struct ink_error *err)
 {
     const struct train_arguments *a = training->arguments;
-    enum ink_status status = ink_net_new(&training->net, ink_dataset_shape(training->train), a->training.net,
-                                         training->initialisation, a->training.seed, err);
+    enum ink_status status = training_net(&a->training, training->initialisation, training->train, &training->net, err);
     training->options.on_batch = on_batch;
     training->options.context = training;
     if (status == INK_OK)
@@ -309,9 +321,11 @@ const struct command cmd_train = {
     .least_operands = 1,
     .most_operands = 1,
     .summary = "train a network on a data set and save it",
-    .about = "Trains a network on DATA (mnist, fashion-mnist, kmnist, synthetic, a folder of IDX files, or an image "
-             "file) and writes the model, in safetensors. Ctrl-C finishes the batch, saves a checkpoint and prints "
-             "the command that continues; the model is then the same, byte for byte, as of a run that never stopped.",
+    .about =
+        "Trains a network on DATA (mnist, fashion-mnist, kmnist, synthetic, a folder of pictures with a sub-folder "
+        "for each class, a CSV or npz file, a folder of IDX files) and writes the model, in safetensors. Ctrl-C "
+        "finishes the batch, saves a checkpoint and prints "
+        "the command that continues; the model is then the same, byte for byte, as of a run that never stopped.",
     .more_help = training_print_help,
     .shared_options = training_options,
     .options =
@@ -333,6 +347,7 @@ const struct command cmd_train = {
         (const char *const[]){ "inkling train mnist -o digits.safetensors",
                                "inkling train mnist -o digits.safetensors --net lenet --epochs 5 --seed 1",
                                "inkling train mnist -o fast.safetensors --recipe fast",
+                               "inkling train ./pets -o pets.safetensors --net lenet --size 32x32x3",
                                "inkling train ./idx -o mine.safetensors --net \"dense 64 relu, dense 10\"", NULL },
     .defaults = &(const struct train_arguments){ .training = TRAINING_DEFAULTS, .save_every = SIZE_MAX },
     .size = sizeof(struct train_arguments),

@@ -62,9 +62,9 @@ static enum ink_status prepare(const struct tune_arguments *a, const char *data_
     const char *initialisation = NULL;
     enum ink_status status = training_choose(&a->training, &options, &initialisation, err);
     if (status == INK_OK)
-        status = training_open(&a->training, data_name, data, &options, err);
+        status = training_open(&a->training, data_name, false, data, &options, err);
     if (status == INK_OK)
-        status = ink_net_new(net, ink_dataset_shape(*data), a->training.net, initialisation, a->training.seed, err);
+        status = training_net(&a->training, initialisation, *data, net, err);
     if (status != INK_OK)
         return status;
     /* A random part of the images, by holding out the others; where there are too few, several epochs. */

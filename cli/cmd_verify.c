@@ -15,8 +15,11 @@ struct verify_arguments {
 /* An export that runs. Which members count depends on its kind. */
 struct running {
     const struct kind *kind;
-    struct compiled program;
     size_t inputs, classes;
+    bool integers; /* it computes in integers, as a quantised model does */
+    struct compiled program;
+    struct ink_net *net;
+    struct ink_session *session;
 };
 
 /* The kinds, told apart by how the name ends. */
@@ -37,6 +40,7 @@ static enum ink_status start_c(struct running *export, const char *path, const s
     const enum ink_status status = compiled_start(&export->program, path, err);
     export->inputs = export->program.inputs;
     export->classes = export->program.classes;
+    export->integers = export->program.integers;
     return status;
 }
 
@@ -46,10 +50,47 @@ static enum ink_status predict_c(const struct running *export, const float *imag
     return compiled_predict(&export->program, image, probabilities, err);
 }
 
+/* What 'inkling import' makes of it. */
+static enum ink_status start_import(struct running *export, const char *path, const struct ink_net *net,
+                                    struct ink_error *err)
+{
+    const struct ink_import_options options = { .input = ink_net_input(net), .spec = ink_net_spec(net) };
+    struct ink_compute compute;
+    enum ink_status status = ink_net_import(&export->net, path, &options, err);
+    if (status == INK_OK)
+        status = cli_compute(&compute, 1, err);
+    if (status == INK_OK)
+        status = ink_session_new(&export->session, export->net, 1, &compute, err);
+    if (status != INK_OK)
+        return status;
+    const struct ink_shape in = ink_net_input(export->net);
+    export->inputs = in.height * in.width * in.channels;
+    export->classes = ink_net_classes(export->net);
+    return INK_OK;
+}
+
+static enum ink_status predict_import(const struct running *export, const float *image, float *probabilities,
+                                      struct ink_error *err)
+{
+    (void)err;
+    ink_session_run(export->session, image, 1, probabilities);
+    return INK_OK;
+}
+
 static const struct kind kinds[] = {
     { ".c", 1e-6, start_c, predict_c },
+    { ".onnx", 1e-6, start_import, predict_import },
+    { ".npz", 1e-6, start_import, predict_import },
+    { ".safetensors", 1e-6, start_import, predict_import },
 };
 #define KINDS (sizeof kinds / sizeof kinds[0])
+
+static void stop(struct running *export)
+{
+    compiled_stop(&export->program);
+    ink_session_free(export->session);
+    ink_net_free(export->net);
+}
 
 static enum ink_status start(struct running *export, const char *path, const struct ink_net *net, struct ink_error *err)
 {
@@ -146,7 +187,8 @@ static enum ink_status open_data(struct ink_dataset **data, const char **name, c
             *name = value;
     if (*name == NULL)
         return cli_fail_usage(err, "verify", "the model does not say which data it was trained on: name some as DATA");
-    const enum ink_status status = cli_open_dataset(data, *name, INK_TEST, err);
+    const struct cli_opening opening = { .net = net };
+    const enum ink_status status = cli_open_dataset_as(data, *name, INK_TEST, &opening, err);
     if (status != INK_OK)
         return status;
     const struct ink_shape found = ink_dataset_shape(*data), expected = ink_net_input(net);
@@ -162,13 +204,14 @@ static enum ink_status open_data(struct ink_dataset **data, const char **name, c
 static enum ink_status quantise(struct ink_net **integers, const struct ink_net *net, const struct running *export,
                                 const char *data, struct ink_error *err)
 {
+    const struct cli_opening opening = { .net = net };
     struct ink_dataset *train = NULL;
     struct ink_compute compute;
-    if (!export->program.integers || ink_net_is_quantised(net))
+    if (!export->integers || ink_net_is_quantised(net))
         return INK_OK;
     enum ink_status status = cli_compute(&compute, 1, err);
     if (status == INK_OK)
-        status = cli_open_dataset(&train, data, INK_TRAIN, err);
+        status = cli_open_dataset_as(&train, data, INK_TRAIN, &opening, err);
     if (status == INK_OK)
         status = ink_net_quantise(integers, net, train, &compute, err);
     ink_dataset_free(train);
@@ -222,7 +265,7 @@ static int run(const struct cli_call *call, struct ink_error *err)
         status = CLI_BELOW_THRESHOLD;
     }
 out:
-    compiled_stop(&export.program);
+    stop(&export);
     ink_dataset_free(data);
     ink_net_free(integers);
     ink_net_free(net);
@@ -234,11 +277,13 @@ const struct command cmd_verify = {
     .operands = "MODEL EXPORT [DATA]",
     .least_operands = 2,
     .most_operands = 3,
-    .summary = "prove that an exported C file gives what its model gives",
-    .about = "Compiles EXPORT, a C file that 'inkling export' wrote, with $CC or cc, runs it and MODEL on the test "
-             "images of DATA (by default the data that MODEL was trained on), and tells the largest difference of a "
-             "probability and how often the answers are the same. Exits with 4 if the difference is above 1e-6. An "
-             "export of integers is compared with those of MODEL, which is quantised again on DATA if it has floats.",
+    .summary = "prove that an exported file gives what its model gives",
+    .about =
+        "Runs EXPORT, a file that 'inkling export' wrote, and MODEL on the test images of DATA (by default the "
+        "data that MODEL was trained on), and tells the largest difference of a probability and how often the "
+        "answers are the same. A C file is compiled with $CC or cc; other files are read back as 'inkling import' "
+        "reads them. Exits with 4 if the difference is above 1e-6. An export of integers is compared with those of "
+        "MODEL, which is quantised again on DATA if it has floats.",
     .options =
         (const struct cli_option[]){
             CLI_OPTION_JSON(struct verify_arguments, json),

@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* The variable's value; NULL if it is unset or empty. */
 static const char *variable(const char *name)
@@ -42,25 +41,6 @@ const char **cli_data_folders(struct ink_error *err)
     }
     list[used] = NULL;
     return list;
-}
-
-enum ink_status cli_open_dataset(struct ink_dataset **out, const char *name_or_path, enum ink_split split,
-                                 struct ink_error *err)
-{
-    *out = NULL;
-    const char **folders = cli_data_folders(err);
-    if (folders == NULL)
-        return INK_FAILED;
-    const struct ink_dataset_options options = { .search = folders };
-    const enum ink_status status = ink_dataset_open(out, name_or_path, split, &options, err);
-    free(folders);
-    return status;
-}
-
-bool cli_has_splits(const char *name_or_path)
-{
-    struct stat info;
-    return stat(name_or_path, &info) != 0 || !S_ISREG(info.st_mode);
 }
 
 static const char *kernels_name(const void *context, size_t i)

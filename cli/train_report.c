@@ -38,7 +38,7 @@ void report_start(struct report *report, const struct report_start *start)
     report->started = progress_clock();
     log_line(report,
              json_pack("{s:s, s:s, s:b, s:s, s:s, s:I, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:f, s:f, s:f, s:f, "
-                       "s:f, s:f, s:f, s:f, s:f, s:b, s:s, s:I, s:b, s:I}",
+                       "s:f, s:f, s:f, s:s, s:f, s:f, s:b, s:s, s:I, s:b, s:I}",
                        "event", "start", "version", INK_VERSION, "resumed", start->resumed, "network", start->network,
                        "init", start->initialisation, "parameters", (json_int_t)ink_net_parameters(start->net), "data",
                        start->data, "images", (json_int_t)images, "val", (json_int_t)o->validation, "epochs",
@@ -46,9 +46,9 @@ void report_start(struct report *report, const struct report_start *start)
                        o->schedule, "learning_rate", o->learning_rate > 0 ? json_real(o->learning_rate) : json_null(),
                        "momentum", o->momentum, "beta2", o->beta2, "weight_decay", o->weight_decay, "clip", o->clip,
                        "warmup", o->warmup, "step_epochs", o->step_epochs, "label_smoothing", o->label_smoothing,
-                       "bias_rate", o->bias_rate, "ema", o->ema, "normalise", o->normalise, "augment",
-                       o->augment != NULL ? o->augment : "", "patience", (json_int_t)o->patience, "keep_last",
-                       o->keep_last, "seed", (json_int_t)o->seed));
+                       "class_weights", o->class_weights, "bias_rate", o->bias_rate, "ema", o->ema, "normalise",
+                       o->normalise, "augment", o->augment != NULL ? o->augment : "", "patience",
+                       (json_int_t)o->patience, "keep_last", o->keep_last, "seed", (json_int_t)o->seed));
     if (report->quiet)
         return;
     fprintf(stderr, "training on %s: %s images, %s more for validation\n", start->data, terminal_number(train, images),

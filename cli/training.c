@@ -4,6 +4,7 @@
 #include "options.h"
 #include "recipes.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define DEFAULT_VALIDATION 5000 /* images, but never more than one in six */
@@ -47,6 +48,7 @@ enum ink_status training_choose(const struct training_arguments *a, struct ink_t
     o->warmup = a->warmup;
     o->step_epochs = a->step_epochs;
     o->label_smoothing = a->label_smoothing;
+    o->class_weights = a->class_weights;
     o->bias_rate = a->bias_rate;
     o->ema = a->ema;
     o->normalise = a->normalise;
@@ -58,16 +60,48 @@ enum ink_status training_choose(const struct training_arguments *a, struct ink_t
     return cli_compute(&o->compute, a->threads, err);
 }
 
-enum ink_status training_open(const struct training_arguments *a, const char *name, struct ink_dataset **data,
-                              struct ink_train_options *o, struct ink_error *err)
+/* ---- Images and network ------------------------------------------------------------------------------------------ */
+
+struct cli_opening training_opening(const struct training_arguments *a, bool quiet)
 {
-    const enum ink_status status = cli_open_dataset(data, name, INK_TRAIN, err);
+    return (struct cli_opening){ .size = a->size, .threads = a->threads, .quiet = quiet };
+}
+
+enum ink_status training_open(const struct training_arguments *a, const char *name, bool quiet,
+                              struct ink_dataset **data, struct ink_train_options *o, struct ink_error *err)
+{
+    const struct cli_opening opening = training_opening(a, quiet);
+    const enum ink_status status = cli_open_dataset_as(data, name, INK_TRAIN, &opening, err);
     if (status != INK_OK)
         return status;
     ink_dataset_limit(*data, a->limit);
     const size_t sixth = ink_dataset_count(*data) / 6;
     o->validation = a->validation != SIZE_MAX ? a->validation : sixth < DEFAULT_VALIDATION ? sixth : DEFAULT_VALIDATION;
+    if (!quiet && strcmp(a->class_weights, "balanced") != 0)
+        cli_report_balance(*data, "; --class-weights balanced makes all classes weigh the same");
     return INK_OK;
+}
+
+enum ink_status training_net(const struct training_arguments *a, const char *initialisation,
+                             const struct ink_dataset *data, struct ink_net **net, struct ink_error *err)
+{
+    static const char last_layer[] = "dense 10";
+    const struct ink_preset *const preset = find_preset(a->net);
+    const char *last = NULL;
+    for (const char *at = preset != NULL ? preset->spec : ""; (at = strstr(at, last_layer)) != NULL; at++)
+        last = at;
+    if (last == NULL || ink_dataset_classes(data) < 2)
+        return ink_net_new(net, ink_dataset_shape(data), a->net, initialisation, a->seed, err);
+    const size_t before = (size_t)(last - preset->spec), size = strlen(preset->spec) + 32;
+    char *const spec = malloc(size);
+    *net = NULL;
+    if (spec == NULL)
+        return cli_fail(err, INK_FAILED, "out of memory");
+    snprintf(spec, size, "%.*sdense %zu%s", (int)before, preset->spec, ink_dataset_classes(data),
+             last + strlen(last_layer));
+    const enum ink_status status = ink_net_new(net, ink_dataset_shape(data), spec, initialisation, a->seed, err);
+    free(spec);
+    return status;
 }
 
 /* ---- Its table --------------------------------------------------------------------------------------------------- */
@@ -128,6 +162,8 @@ const struct cli_option training_options[] = {
       .help = "the largest norm of the gradient, 0 for no limit" },
     { "label-smoothing", AT(label_smoothing, CLI_DOUBLE), .value = "S", .most = 0.999,
       .help = "share of the target spread over all classes" },
+    { "class-weights", AT(class_weights, CLI_CHOICE), .value = "HOW", .choice = ink_class_weights_name,
+      .help = "balanced: a class counts the same in the loss however few images it has" },
     { "bias-rate", AT(bias_rate, CLI_DOUBLE), .value = "F", .least = 1e-6, .most = 1e5,
       .help = "biases and shifts of norms learn F times as fast" },
     { "ema", AT(ema, CLI_DOUBLE), .value = "E", .most = 1e6,
@@ -148,6 +184,7 @@ const struct cli_option training_options[] = {
     { "keep-last", AT(keep_last, CLI_FLAG), .help = "keep the last epoch's weights, not the best by validation" },
     { "limit", AT(limit, CLI_SIZE), .value = "N", .most = LARGEST_COUNT,
       .help = "take only the first N training images, 0 for all" },
+    CLI_OPTION_SIZE(struct training_arguments, size),
     CLI_OPTION_THREADS(struct training_arguments, threads),
     { .name = NULL },
 };

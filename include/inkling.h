@@ -82,6 +82,14 @@ struct ink_shape {
 
 enum ink_split { INK_TRAIN, INK_TEST };
 
+/* How a long operation on many files or images is done. Zero-initialised is the default. */
+struct ink_work {
+    size_t threads; /* 0: ink_usable_cpus() */
+    /* Called now and then, if set, on the thread that called; return false to stop there, with INK_STOPPED. */
+    bool (*on_progress)(void *context, size_t done, size_t count);
+    void *context;
+};
+
 struct ink_dataset;
 
 /* Zero-initialised is the default. */
@@ -90,6 +98,9 @@ struct ink_dataset_options {
     const char *labels;        /* the label file, when the data set is given as an image file; NULL: found beside it */
     size_t synthetic_count;    /* images of "synthetic": 0 means 10,000 for training and 2,000 for testing */
     uint64_t synthetic_seed;
+    struct ink_shape size; /* resize every image to this; 0 channels: as many as there are; 0 height: no resizing */
+    struct ink_shape picture_size; /* the same, for folders of pictures alone: what a network sees */
+    struct ink_work work;
 };
 
 /* Opens a labelled data set of uint8 images.
@@ -98,16 +109,27 @@ struct ink_dataset_options {
  *   - "synthetic": digits drawn by the library itself, always available;
  *   - a known name, "mnist", "fashion-mnist" or "kmnist", looked for as a folder of that name in options->search;
  *   - a folder holding IDX files named as MNIST's are (train-images-idx3-ubyte, t10k-labels.idx1-ubyte.gz, ...);
- *   - an IDX image file, with its label file; it is opened whatever `split` says.
- * IDX files may be plain (mapped, not copied) or gzipped, told apart by content. INK_BAD_INPUT for a malformed file,
- * INK_FAILED when nothing is found; the message then lists where it looked. `options` may be NULL. */
+ *   - a folder of pictures (PNG, PGM or PPM), a sub-folder for each class, in it or in its sub-folders train and test.
+ *     Classes are in the order of the sub-folders' names, by number if all are numbers, else byte by byte; a file
+ *     classes.txt, one name a line, orders them otherwise. Names that begin with a dot are left out. All pictures
+ *     have one size, unless options->size is set; sizes differ, a file is damaged or no picture: INK_BAD_INPUT, with
+ *     its path;
+ *   - a CSV file, plain or gzipped, a line an image: a label in the first or the last column and pixels from 0 to 255,
+ *     with or without a line of headings. Square images of 1 or 3 channels, unless options->size has the number of
+ *     pixels that there are;
+ *   - an npz file of NumPy's with x_train, y_train, x_test, y_test (or the like: see lib/data/numpy.c), or with x and y;
+ *   - an IDX or npy image file, with its label file.
+ * Files are told apart by content, and what is not divided into training and test images is opened whole whatever
+ * `split` says: see ink_dataset_is_whole. IDX files may be plain (mapped, not copied) or gzipped.
+ * INK_BAD_INPUT for a malformed file, INK_FAILED when nothing is found; the message then lists where it looked.
+ * `options` may be NULL. */
 enum ink_status ink_dataset_open(struct ink_dataset **out, const char *name_or_path, enum ink_split split,
                                  const struct ink_dataset_options *options, struct ink_error *err);
 
 /* A data set over the caller's own memory, which must outlive it. `pixels` is (count, H, W, C), `labels` (count), each
- * below `classes`. Class names are the decimal digits of the class. */
+ * below `classes`, at most 4,096. Class names are the decimal digits of the class. */
 enum ink_status ink_dataset_wrap(struct ink_dataset **out, const char *name, struct ink_shape shape, size_t count,
-                                 size_t classes, const uint8_t *pixels, const uint8_t *labels, struct ink_error *err);
+                                 size_t classes, const uint8_t *pixels, const uint16_t *labels, struct ink_error *err);
 
 void ink_dataset_free(struct ink_dataset *data);
 
@@ -125,9 +147,27 @@ const char *ink_dataset_class_name(const struct ink_dataset *data, size_t c);
 const uint8_t *ink_dataset_pixels(const struct ink_dataset *data, size_t i);
 /* The class of image `i` < count. */
 size_t ink_dataset_label(const struct ink_dataset *data, size_t i);
-/* Writes the SHA-256 of all pixels followed by all labels (a byte each) as 64 hexadecimal digits; an empty string when
- * the build has no "sha256". Reads the whole data set. */
+/* True if its source is not divided into training and test images: then it is all there is. */
+bool ink_dataset_is_whole(const struct ink_dataset *data);
+/* What the user should know of how it was read: the i-th remark, in one line without a full stop; NULL past the last. */
+const char *ink_dataset_note(const struct ink_dataset *data, size_t i);
+/* Writes the SHA-256 of all pixels followed by all labels (a byte each, two with the lower first if there are more than
+ * 256 classes) as 64 hexadecimal digits; an empty string when the build has no "sha256". Reads the whole data set. */
 void ink_dataset_sha256(const struct ink_dataset *data, char hex[65]);
+
+/* What a data set can be written as: the i-th name, NULL past the last. */
+const char *ink_dataset_format_name(size_t i);
+
+/* Writes a data set, or both splits of one (`test` may be NULL), in a format that ink_dataset_open reads:
+ *   "idx"   a folder at `path` of files named as MNIST's are
+ *   "npz"   a file of NumPy's with x_train, y_train, x_test, y_test, or with x and y if `test` is NULL
+ *   "png"   a folder of pictures, train/CLASS/00000.png and test/CLASS/00000.png, or CLASS/00000.png
+ * Names of classes that are more than their numbers go with it, as classes.txt or as the array class_names. `compress`
+ * gzips IDX files and deflates arrays. A folder must not be there yet, unless it is empty; it appears when all of it is
+ * written. `work` may be NULL. INK_BAD_ARGUMENT for an unknown format, and where two classes' folders would have one
+ * name; INK_BAD_INPUT if the splits have different shapes. */
+enum ink_status ink_dataset_write(const struct ink_dataset *train, const struct ink_dataset *test, const char *format,
+                                  const char *path, bool compress, const struct ink_work *work, struct ink_error *err);
 
 /* What is published about a known data set, and where: the sources of `inkling fetch`. */
 struct ink_dataset_file {
@@ -151,6 +191,9 @@ struct ink_picture;
  * told apart by content. At most 64 megapixels. `name` is for messages. */
 enum ink_status ink_picture_decode(struct ink_picture **out, const void *bytes, size_t size, const char *name,
                                    struct ink_error *err);
+/* The same for what a stranger sends: INK_BAD_ARGUMENT for more pixels than `most`, before there is memory for them. */
+enum ink_status ink_picture_decode_within(struct ink_picture **out, const void *bytes, size_t size, size_t most,
+                                          const char *name, struct ink_error *err);
 void ink_picture_free(struct ink_picture *picture);
 struct ink_shape ink_picture_shape(const struct ink_picture *picture); /* channels 1 or 3 */
 const uint8_t *ink_picture_pixels(const struct ink_picture *picture);  /* (H, W, C) */
@@ -169,6 +212,18 @@ enum ink_fit {
  * INK_BAD_INPUT if INK_FIT_DIGIT finds no ink at all. */
 enum ink_status ink_picture_fit(const struct ink_picture *picture, enum ink_fit fit, struct ink_shape shape,
                                 uint8_t *pixels, struct ink_error *err);
+
+/* A rectangle of a picture, in its pixels. */
+struct ink_box {
+    size_t top, left, height, width;
+};
+
+/* Finds the digits that stand side by side in a picture, and makes of each what INK_FIT_DIGIT makes of one: writes
+ * their number, at most `most`, to *count, and from left to right their places to `boxes` (most) and their images to
+ * `pixels` (most, H, W, C). Pieces of ink that stand one above the other, or are small and near, are one digit; so are
+ * digits that touch. INK_BAD_INPUT if there is no ink, or more digits than `most`. */
+enum ink_status ink_picture_segment(const struct ink_picture *picture, struct ink_shape shape, size_t most,
+                                    struct ink_box *boxes, uint8_t *pixels, size_t *count, struct ink_error *err);
 
 /* ---- Networks ---------------------------------------------------------------------------------------------------- */
 
@@ -223,7 +278,8 @@ const char *ink_net_spec(const struct ink_net *net);
 const char *ink_net_class_name(const struct ink_net *net, size_t c);
 
 /* Metadata: free text by key. Keys used by the library: "format", "spec", "input", "classes", "mean", "deviation",
- * "dataset", "dataset_sha256", "seed", "options", "validation_accuracy". `i`-th pair; false past the last. */
+ * "dataset", "dataset_sha256", "seed", "options", "validation_accuracy", "fit" ("raw": pictures as they are, only
+ * resized, were trained on, so pictures are to be seen with INK_FIT_RAW). `i`-th pair; false past the last. */
 bool ink_net_metadata(const struct ink_net *net, size_t i, const char **key, const char **value);
 /* Sets or replaces a pair. INK_BAD_ARGUMENT for a key that the library owns. */
 enum ink_status ink_net_set_metadata(struct ink_net *net, const char *key, const char *value, struct ink_error *err);
@@ -277,6 +333,11 @@ void ink_session_run(struct ink_session *session, const float *images, size_t n,
 /* The same for bytes. */
 void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, size_t n, float *probabilities);
 
+/* For display: writes what layer `i` of the net gave for the last image of the latest run, (H, W, C) floats of the shape
+ * that ink_net_layer tells, to `out`; false past the last. A layer that inference leaves out, such as dropout, gives
+ * what the layer before it gave; so does a norm that is folded into it. */
+bool ink_session_layer(const struct ink_session *session, size_t i, float *out);
+
 /* ---- Export ------------------------------------------------------------------------------------------------------ */
 
 /* Writes the network as one C99 file and its header, which need nothing but <math.h>: the weights as constants, norms
@@ -286,6 +347,52 @@ void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, s
  * that are not finite. */
 enum ink_status ink_export_c(const struct ink_net *net, const char *name, const char *path_c, const char *path_h,
                              struct ink_error *err);
+
+/* Writes the network as ONNX (IR 7, opset 13). Input `image` is (N, C, H, W), float intensities in [0, 1]; output
+ * `probabilities` is (N, classes); N is open. The texts of ink_net_metadata, the line and the class names are the
+ * file's metadata. INK_FAILED in a build without "onnx". */
+enum ink_status ink_export_onnx(const struct ink_net *net, const char *path, struct ink_error *err);
+
+/* How weights are named and laid out as arrays for others. */
+enum ink_layout {
+    INK_LAYOUT_ANY,     /* import: as names and shapes say; export: as INK_LAYOUT_INKLING */
+    INK_LAYOUT_INKLING, /* as ink_net_parameter gives them */
+    INK_LAYOUT_TORCH    /* as load_state_dict of PyTorch's nn.Sequential takes them, see ink_torch_module */
+};
+
+/* Writes the weights alone, an array a parameter, as NumPy's npz. Arrays "mean" and "deviation" (C) are added where the
+ * network has them. */
+enum ink_status ink_export_npz(const struct ink_net *net, enum ink_layout layout, const char *path,
+                               struct ink_error *err);
+/* Writes them as safetensors, with the texts of the network as metadata. In our own layout that is ink_net_save. */
+enum ink_status ink_export_safetensors(const struct ink_net *net, enum ink_layout layout, const char *path,
+                                       struct ink_error *err);
+
+/* Writes the Python text of the module that takes the weights in PyTorch's layout, "nn.Sequential(nn.Conv2d(...), ...)",
+ * which gives logits, as snprintf does: at most `size` bytes with the final zero. Returns its whole length. */
+size_t ink_torch_module(const struct ink_net *net, char *text, size_t size);
+
+/* ---- Import ------------------------------------------------------------------------------------------------------ */
+
+/* Zero-initialised is the default. */
+struct ink_import_options {
+    struct ink_shape input; /* of an image, where the file does not say it; zero: as the file says */
+    const char *spec;       /* the network's line, for a file of weights alone; NULL: as the file says */
+    /* What the network was trained to see is (x - mean) / deviation, by channel, of intensities x in [0, 1], and the
+     * file leaves that to the caller. deviation 0: 1. */
+    float mean[4], deviation[4];
+    enum ink_layout layout; /* of weights */
+};
+
+/* Reads a network that was trained elsewhere, told apart by content:
+ *   - weights alone, npz or safetensors, whose names and shapes are those of one of the layouts; options->spec says what
+ *     network they are of, and options->input (28x28x1 if zero), unless the metadata do;
+ *   - an ONNX graph of layers in a row (Gemm, MatMul and Add, Conv, BatchNormalization, pools, activations, Dropout,
+ *     reshapes) with residual additions, as PyTorch's and Keras's exporters write it. A last Softmax may be missing.
+ * INK_BAD_INPUT names the array or the node that does not fit or is not supported; INK_FAILED for ONNX in a build
+ * without "onnx". `options` may be NULL. */
+enum ink_status ink_net_import(struct ink_net **out, const char *path, const struct ink_import_options *options,
+                               struct ink_error *err);
 
 /* ---- Evaluation -------------------------------------------------------------------------------------------------- */
 
@@ -306,6 +413,14 @@ enum ink_status ink_evaluate_shifted(const struct ink_net *net, const struct ink
                                      const struct ink_compute *compute, struct ink_metrics *metrics,
                                      struct ink_error *err);
 void ink_metrics_free(struct ink_metrics *metrics);
+
+/* Whether `net` was trained on these very images, by the SHA-256 in its metadata. Reads the whole data set. */
+bool ink_net_trained_on(const struct ink_net *net, const struct ink_dataset *data);
+/* The images that training held out for validation, as a data set of its own: what is left to measure `net` on when it
+ * was trained on `data` and there are no others. They chose the epoch, if training kept the best. INK_BAD_INPUT if it
+ * held out none. */
+enum ink_status ink_dataset_held_out(struct ink_dataset **out, const struct ink_dataset *data,
+                                     const struct ink_net *net, struct ink_error *err);
 
 /* Precision, recall and F1 of class `c`; 0 where the denominator is 0. */
 struct ink_class_metrics {
@@ -345,28 +460,30 @@ struct ink_progress {
  * preset's own where it has them. The schedule `rising` goes exponentially from 2^-20 of the learning rate up to it, to
  * find out which rate is good. */
 struct ink_train_options {
-    size_t epochs;          /* (10) */
-    size_t batch;           /* (100) the last batch of an epoch may be smaller */
-    size_t validation;      /* images held out of the training set, drawn by the seed */
-    bool keep_last;         /* keep the last epoch's weights, not the best by validation accuracy */
-    size_t patience;        /* stop after so many epochs without a better validation accuracy; 0: never */
-    const char *optimizer;  /* ("adam") sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw */
-    const char *schedule;   /* ("constant") constant, step, cosine, linear, one-cycle, rising */
-    double learning_rate;   /* (the optimizer's) the peak of the schedule */
-    double momentum;        /* (0.9) beta1 for adam and adamw */
-    double beta2;           /* (0.999) */
-    double weight_decay;    /* 0; weights only, never biases and norms */
-    double clip;            /* 0: off; else the largest Euclidean norm of the whole gradient */
-    double warmup;          /* epochs of linear warm-up before the schedule */
-    double step_epochs;     /* (10) "step": divide the rate by 10 every so many epochs */
-    double label_smoothing; /* 0 */
-    double bias_rate;       /* (1) biases and the shifts of norms learn so many times as fast as the rest */
-    double ema;             /* 0: off; else validation and the result take the running mean of the weights, the last
+    size_t epochs;             /* (10) */
+    size_t batch;              /* (100) the last batch of an epoch may be smaller */
+    size_t validation;         /* images held out of the training set, drawn by the seed */
+    bool keep_last;            /* keep the last epoch's weights, not the best by validation accuracy */
+    size_t patience;           /* stop after so many epochs without a better validation accuracy; 0: never */
+    const char *optimizer;     /* ("adam") sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw */
+    const char *schedule;      /* ("constant") constant, step, cosine, linear, one-cycle, rising */
+    double learning_rate;      /* (the optimizer's) the peak of the schedule */
+    double momentum;           /* (0.9) beta1 for adam and adamw */
+    double beta2;              /* (0.999) */
+    double weight_decay;       /* 0; weights only, never biases and norms */
+    double clip;               /* 0: off; else the largest Euclidean norm of the whole gradient */
+    double warmup;             /* epochs of linear warm-up before the schedule */
+    double step_epochs;        /* (10) "step": divide the rate by 10 every so many epochs */
+    double label_smoothing;    /* 0 */
+    const char *class_weights; /* ("none") or "balanced": the loss of an image of class c counts n / (K n_c) times, K
+                                  being the classes that have images, so that all weigh the same */
+    double bias_rate;          /* (1) biases and the shifts of norms learn so many times as fast as the rest */
+    double ema;                /* 0: off; else validation and the result take the running mean of the weights, the last
                              * `ema` epochs counting half and so on back; a plain mean at first. The running statistics
                              * of norms are averaged likewise. */
-    bool normalise;         /* the network's mean and deviation become those of the training images, by channel */
-    const char *augment;    /* how training images are changed, below; NULL or "": not at all */
-    uint64_t seed;          /* shuffling, validation, dropout, augmentation */
+    bool normalise;            /* the network's mean and deviation become those of the training images, by channel */
+    const char *augment;       /* how training images are changed, below; NULL or "": not at all */
+    uint64_t seed;             /* shuffling, validation, dropout, augmentation */
     struct ink_compute compute;
     /* Called after every batch, if set, on the thread that called ink_trainer_epoch; return false to stop there. */
     bool (*on_batch)(void *context, const struct ink_progress *progress);
@@ -375,10 +492,12 @@ struct ink_train_options {
 
 void ink_train_options_default(struct ink_train_options *options, const char *preset_or_spec);
 
-/* The optimizers, the schedules and the initialisations, for --help: the i-th name, NULL past the last. */
+/* The optimizers, the schedules, the initialisations, the weights of classes, for --help: the i-th name, NULL past the
+ * last. */
 const char *ink_optimizer_name(size_t i);
 const char *ink_schedule_name(size_t i);
 const char *ink_initialisation_name(size_t i);
+const char *ink_class_weights_name(size_t i);
 
 /* Prepares to train `net` on `train`, both of which must outlive the trainer; the trainer writes the net's weights. All
  * memory of training is taken here. INK_BAD_ARGUMENT names a wrong option; INK_BAD_INPUT, data that do not fit. */
@@ -414,8 +533,9 @@ enum ink_status ink_trainer_resume(struct ink_trainer *trainer, const char *path
 /* A short training run on "synthetic", and the checksum that its result has on every machine: the 64-bit FNV-1a of all
  * parameters in the order of ink_net_parameter, each value as its four bytes, lowest first. */
 struct ink_selftest {
-    const char *name; /* a preset's, or "residual"; NULL in the last row */
-    const char *spec; /* the network */
+    const char *name;    /* a preset's, or another; NULL in the last row */
+    const char *spec;    /* the network */
+    const char *augment; /* of its images; NULL: none */
     uint64_t checksum;
 };
 /* The runs, ended by a row whose name is NULL. Static. */

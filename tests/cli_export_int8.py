@@ -203,16 +203,25 @@ def test_refusal(data, work):
     return model
 
 
-def test_usage(model, fine, source, data, work):
+def test_usage(model, quantised, fine, source, data, work):
     out = f"{work}/usage.c"
     for arguments, code, words in [
             ([fine, "-o", out], 2, ["--data", "does not say"]),
-            ([model, "-o", out, "--data", f"{data}/t10k-images-idx3-ubyte"], 2, ["--data", "training and test images"]),
             ([model, "-o", out, "--data", f"{work}/none"], 1, ["none"]),
             ([model, "-o", out, "--data", "synthetic", "--max-drop", "x"], 2, ["--max-drop"]),
             ([model, "-o", f"{work}/usage.safetensors"], 2, [".c"]),
             ([model, "-o", f"{work}/none/usage.c"], 1, ["none/usage.c"])]:
         check_run(run("export", "--format", "c-int8", *arguments), code, *words)
+    for form, path in (("onnx", "usage.onnx"), ("npz", "usage.npz")):
+        check_run(run("export", quantised, "--format", form, "-o", f"{work}/{path}"), 2, "quantised, expected one of floats")
+        check(not os.path.exists(f"{work}/{path}"), f"{path} is not written")
+    check_run(run("export", quantised, "-o", f"{work}/usage.safetensors", "--layout", "torch"), 2, "quantised")
+    # One file is not divided: calibrated on all of it, compared on all of it, or on what training held out.
+    done = run("export", model, "--format", "c-int8", "-o", out, "--data", f"{data}/t10k-images-idx3-ubyte", "--max-drop", 9)
+    check_run(done, 0, "compared on 100 images, all of them")
+    check_run(run("train", f"{data}/train-images-idx3-ubyte", "-o", f"{work}/whole.safetensors", "--val", 40, "--epochs", 3), 0)
+    done = run("export", f"{work}/whole.safetensors", "--format", "c-int8", "-o", out, "--max-drop", 50)
+    check_run(done, 0, "compared on 40 images held out in training")
     text = read(source).decode()
     wrong = write(f"{work}/notebook_wrong.c", re.sub(r"(_bias_2\[\d+\] = \{\n    )-?\d+", r"\g<1>77777", text, count=1).encode())
     check_run(run("verify", model, wrong, data), 4, "expected at most 1e-06")
@@ -235,5 +244,5 @@ with folder() as work:
     test_document(f"{work}/tiny.int8.safetensors", images[0], work)
     test_synthetic(work)
     fine = test_refusal(data, work)
-    test_usage(f"{work}/notebook.safetensors", fine, f"{work}/notebook.c", data, work)
+    test_usage(f"{work}/notebook.safetensors", f"{work}/notebook.int8.safetensors", fine, f"{work}/notebook.c", data, work)
 finish()

@@ -120,7 +120,7 @@ def test_show(model, data):
     check(shown["shape"] == [28, 28, 1] and shown["splits"]["train"]["class_counts"] == [60] * 10, "show --json: data")
     check(shown["splits"]["test"]["count"] == 200, "show --json: test split")
     file = json.loads(run("show", f"{data}/t10k-images-idx3-ubyte", "--json").out)
-    check(list(file["splits"]) == ["train"] and file["splits"]["train"]["count"] == 200, "show: a file is one set")
+    check(list(file["splits"]) == ["all"] and file["splits"]["all"]["count"] == 200, "show: a file is one set")
 
 
 def test_malformed(model, data, work):

@@ -94,7 +94,7 @@ void net_setting_make(struct net_setting *s, const struct net_question *q)
         s->images[i] = q->density > 0.0 ? s->bytes[i] / 255.0 : (double)s->floats[i];
     }
     for (size_t i = 0; i < q->count; i++) {
-        s->label[i] = (uint8_t)(net_random() % s->net->classes);
+        s->label[i] = (uint16_t)(net_random() % s->net->classes);
         s->sample[i] = 1000 + 7 * (uint32_t)i;
     }
     fill_batches(s);

@@ -27,7 +27,7 @@ struct net_setting {
     float *floats;
     uint8_t *bytes;
     double *images;
-    uint8_t *label;
+    uint16_t *label;
     uint32_t *sample;
     struct ink__batch batch;
     struct reference_batch reference;

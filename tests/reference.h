@@ -9,8 +9,8 @@
 
 struct reference_batch {
     size_t count;
-    const double *images; /* (count, inputs) intensities */
-    const uint8_t *label; /* (count) */
+    const double *images;  /* (count, inputs) intensities */
+    const uint16_t *label; /* (count) */
     double smoothing;
     /* In training norms use the statistics of the batch and dropout drops; otherwise neither. */
     bool training;

@@ -21,17 +21,32 @@ static inline int scratch_make(void **state)
     return mkdtemp(scratch_folder) == NULL ? -1 : 0;
 }
 
-/* Removes all files of the folder. */
-static inline void scratch_clear(void)
+/* Removes everything in a folder. */
+static inline void scratch_empty(const char *path)
 {
-    DIR *folder = opendir(scratch_folder);
+    DIR *folder = opendir(path);
     for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
-        char path[SCRATCH_PATH];
-        snprintf(path, sizeof path, "%s/%s", scratch_folder, entry->d_name);
-        unlink(path); /* fails, as it should, on "." and ".." */
+        const size_t size = strlen(path) + strlen(entry->d_name) + 2;
+        char *inside = malloc(size);
+        if (inside == NULL || strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
+            free(inside);
+            continue;
+        }
+        snprintf(inside, size, "%s/%s", path, entry->d_name);
+        if (unlink(inside) != 0) { /* a folder */
+            scratch_empty(inside);
+            rmdir(inside);
+        }
+        free(inside);
     }
     if (folder != NULL)
         closedir(folder);
+}
+
+/* Removes everything in the folder of this program. */
+static inline void scratch_clear(void)
+{
+    scratch_empty(scratch_folder);
 }
 
 /* Removes the folder; for cmocka's group tear-down. */

@@ -128,20 +128,24 @@ static uint8_t *noise(size_t count)
 }
 
 /* The data of a run. Free with ink_dataset_free; and *pixels and *labels, which may be NULL, with free. */
-static struct ink_dataset *open_data(const struct run *run, uint8_t **pixels, uint8_t **labels)
+static struct ink_dataset *open_data(const struct run *run, uint8_t **pixels, uint16_t **labels)
 {
     struct ink_dataset *data = NULL;
     struct ink_error err;
-    *pixels = *labels = NULL;
+    *pixels = NULL;
+    *labels = NULL;
     if (run->shape.height == 0) {
         const struct ink_dataset_options drawn = { .synthetic_count = run->images };
         check(ink_dataset_open(&data, "synthetic", INK_TRAIN, &drawn, &err), &err);
         return data;
     }
     *pixels = noise(run->images * run->shape.height * run->shape.width * run->shape.channels);
-    *labels = noise(run->images);
+    uint8_t *const numbers = noise(run->images);
+    *labels = calloc(run->images, sizeof **labels);
+    assert_non_null(*labels);
     for (size_t i = 0; i < run->images; i++)
-        (*labels)[i] %= 10;
+        (*labels)[i] = numbers[i] % 10;
+    free(numbers);
     check(ink_dataset_wrap(&data, "noise", run->shape, run->images, 10, *pixels, *labels, &err), &err);
     return data;
 }
@@ -223,7 +227,8 @@ static void test_same_bits(void **state)
 {
     const struct run *run = *state;
     static const size_t threads[] = { 1, 2, 3, 5 };
-    uint8_t *pixels, *labels;
+    uint8_t *pixels;
+    uint16_t *labels;
     struct ink_dataset *data = open_data(run, &pixels, &labels);
     const struct bytes expected = reference(run, data, "portable");
     for (size_t k = 0; ink_kernels_name(k) != NULL; k++)
@@ -243,7 +248,8 @@ static void test_same_bits(void **state)
 static void test_resumed(void **state)
 {
     const struct run *run = *state;
-    uint8_t *pixels, *labels;
+    uint8_t *pixels;
+    uint16_t *labels;
     struct ink_dataset *data = open_data(run, &pixels, &labels);
     const struct bytes expected = reference(run, data, NULL);
     const size_t images = run->images - run->options.validation, batch = run->options.batch;

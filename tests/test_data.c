@@ -10,6 +10,7 @@
 
 #include "data/dataset.h"
 #include "inkling.h"
+#include "opened.h"
 #include "scratch.h"
 
 /* ---- Tools ------------------------------------------------------------------------------------------------------- */
@@ -43,38 +44,6 @@ static void write_gzip(const char *name, struct bytes content)
     unsigned char *out = malloc(room);
     scratch_write(name, out, gzip(out, room, content, 6));
     free(out);
-}
-
-static const char *words_of(const struct ink_error *err)
-{
-    return err->message;
-}
-
-/* Opening fails with `status`, leaves no object, and the message holds both words (if not NULL). */
-static void assert_refused(const char *path, enum ink_split split, const struct ink_dataset_options *options,
-                           enum ink_status expected, const char *word, const char *word2)
-{
-    struct ink_error err = { 0 };
-    struct ink_dataset *data = (struct ink_dataset *)&err;
-    const enum ink_status status = ink_dataset_open(&data, path, split, options, &err);
-    if (status != expected || (word != NULL && strstr(words_of(&err), word) == NULL) ||
-        (word2 != NULL && strstr(words_of(&err), word2) == NULL))
-        fail_msg("status %d (expected %d), message \"%s\", expected \"%s\" and \"%s\"", status, expected, err.message,
-                 word, word2);
-    assert_null(data);
-    assert_int_equal(err.code, expected);
-    assert_null(strchr(err.message, '\n'));
-    assert_int_equal(ink_dataset_open(&data, path, split, options, NULL), expected);
-}
-
-static struct ink_dataset *open_good(const char *path, enum ink_split split, const struct ink_dataset_options *options)
-{
-    struct ink_error err = { 0 };
-    struct ink_dataset *data = NULL;
-    if (ink_dataset_open(&data, path, split, options, &err) != INK_OK)
-        fail_msg("%s", err.message);
-    assert_non_null(data);
-    return data;
 }
 
 static void assert_good_set(const struct ink_dataset *data)
@@ -431,6 +400,16 @@ static void test_classes(void **state)
     assert_int_equal(ink_dataset_classes(data), 256);
     assert_string_equal(ink_dataset_class_name(data, 255), "255");
     ink_dataset_free(data);
+    /* Labels of 16 and 32 bits. */
+    scratch_write("train-labels-idx1-ubyte", "\0\0\x0b\x01\0\0\0\2\x0f\xff\0\1", 12);
+    data = open_good(scratch_folder, INK_TEST, NULL);
+    assert_int_equal(ink_dataset_classes(data), 4096);
+    ink_dataset_free(data);
+    scratch_write("train-labels-idx1-ubyte", "\0\0\x0c\x01\0\0\0\2\0\0\x10\0\0\0\0\1", 16);
+    assert_refused(scratch_folder, INK_TEST, NULL, INK_BAD_INPUT, "label 0 is 4096, expected below 4096",
+                   "train-labels");
+    scratch_write("train-labels-idx1-ubyte", "\0\0\x0b\x01\0\0\0\2\xff\xff\0\1", 12);
+    assert_refused(scratch_folder, INK_TEST, NULL, INK_BAD_INPUT, "label 0 is 65535", "train-labels");
     scratch_write("train-labels-idx1-ubyte", "\0\0\x08\x01\0\0\0\3\xff\7", 10);
     assert_refused(scratch_folder, INK_TEST, NULL, INK_BAD_INPUT, "truncated", "train-labels");
 }
@@ -489,7 +468,8 @@ static void test_not_found(void **state)
 static void test_wrap(void **state)
 {
     (void)state;
-    static const uint8_t pixels[] = { 0, 0, 9, 0, 1, 2, 3, 0 }, labels[] = { 2, 0 };
+    static const uint8_t pixels[] = { 0, 0, 9, 0, 1, 2, 3, 0 };
+    static const uint16_t labels[] = { 2, 0 };
     const struct ink_shape shape = { 2, 2, 1 };
     struct ink_error err;
     struct ink_dataset *data = NULL;
@@ -510,7 +490,7 @@ static void test_wrap(void **state)
     } rows[] = {
         { { 2, 2, 1 }, 2, 2, INK_BAD_INPUT, "label 2, expected labels below 2" },
         { { 2, 2, 1 }, 2, 0, INK_BAD_ARGUMENT, "0 classes" },
-        { { 2, 2, 1 }, 2, 257, INK_BAD_ARGUMENT, "257 classes" },
+        { { 2, 2, 1 }, 2, 4097, INK_BAD_ARGUMENT, "4097 classes" },
         { { 2, 2, 1 }, 0, 3, INK_BAD_ARGUMENT, "0 images" },
         { { 0, 2, 1 }, 2, 3, INK_BAD_ARGUMENT, "0 x 2 x 1" },
         { { SIZE_MAX, 2, 1 }, 2, 3, INK_BAD_ARGUMENT, "images of" },
@@ -550,7 +530,8 @@ static void test_sources(void **state)
 static void test_sha256(void **state)
 {
     (void)state;
-    static const uint8_t pixels[] = { 'a', 'b' }, label = 'c';
+    static const uint8_t pixels[] = { 'a', 'b' };
+    static const uint16_t label = 'c';
     char hex[65];
     struct ink_dataset *data = NULL;
     assert_int_equal(ink_dataset_wrap(&data, "abc", (struct ink_shape){ 1, 2, 1 }, 1, 256, pixels, &label, NULL),

@@ -14,7 +14,8 @@
 
 enum { HEIGHT = 6, WIDTH = 5, CHANNELS = 3, SIZE = HEIGHT * WIDTH * CHANNELS, COUNT = 1100, CLASSES = 4 };
 
-static uint8_t pixels[COUNT * SIZE], labels[COUNT];
+static uint8_t pixels[COUNT * SIZE];
+static uint16_t labels[COUNT];
 
 static void check(enum ink_status status, const struct ink_error *err)
 {
@@ -71,7 +72,7 @@ static void test_shifted(void **state)
         pixels[i] = (uint8_t)(random >> 24);
     }
     for (size_t i = 0; i < COUNT; i++)
-        labels[i] = (uint8_t)(i % CLASSES);
+        labels[i] = (uint16_t)(i % CLASSES);
     const struct ink_shape shape = { HEIGHT, WIDTH, CHANNELS };
     check(ink_dataset_wrap(&data, "noise", shape, COUNT, CLASSES, pixels, labels, &err), &err);
     check(ink_net_new(&net, shape, "conv 6 3x3 pad 1 relu, dense 4", "he", 1, &err), &err);

@@ -112,14 +112,14 @@ static void run(struct golden *g, struct lines *l)
     if (ink_net_new(&g->net, (struct ink_shape){ h, w, c }, g->spec, NULL, 0, &err) != INK_OK)
         fail_msg("'%s': %s", g->spec, err.message);
     float *images = step_array(g->count * h * w * c, sizeof *images);
-    uint8_t *label = step_array(g->count, sizeof *label);
+    uint16_t *label = step_array(g->count, sizeof *label);
     g->probabilities = step_array(g->count * g->net->classes, sizeof *g->probabilities);
     made_state = 1;
     for (size_t i = 0; i < g->count * h * w * c; i++)
         images[i] = made();
     fill(g->net);
     for (size_t i = 0; i < g->count; i++)
-        label[i] = (uint8_t)(i * 7 % g->net->classes);
+        label[i] = (uint16_t)(i * 7 % g->net->classes);
     const struct ink__batch batch = {
         .count = g->count, .floats = images, .label = label, .smoothing = (float)number(l)
     };

@@ -127,7 +127,7 @@ static void assert_table_is_repeated(const struct ink_dataset *data, const char 
 }
 
 static struct ink_dataset *wrap(struct ink_shape shape, size_t count, size_t classes, const uint8_t *pixels,
-                                const uint8_t *labels)
+                                const uint16_t *labels)
 {
     struct ink_dataset *data;
     struct ink_error err = { 0 };
@@ -140,11 +140,12 @@ static struct ink_dataset *wrap(struct ink_shape shape, size_t count, size_t cla
 static void made_images_are_numpys(void **state)
 {
     (void)state;
-    static uint8_t pixels[200 * 784], labels[200];
+    static uint8_t pixels[200 * 784];
+    static uint16_t labels[200];
     for (uint32_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (uint8_t)(i * 2654435761u >> 24);
-    for (size_t i = 0; i < sizeof labels; i++)
-        labels[i] = (uint8_t)(i * 7 % 10);
+    for (size_t i = 0; i < 200; i++)
+        labels[i] = (uint16_t)(i * 7 % 10);
     struct ink_dataset *data = wrap((struct ink_shape){ 28, 28, 1 }, 200, 10, pixels, labels);
     assert_table_is_repeated(data, "made.txt");
     ink_dataset_free(data);
@@ -183,7 +184,8 @@ static void fashion_mnist_is_numpys(void **state)
 static void unsuitable_data_are_refused(void **state)
 {
     (void)state;
-    static const uint8_t pixels[2 * 784], labels[2] = { 0, 10 };
+    static const uint8_t pixels[2 * 784];
+    static const uint16_t labels[2] = { 0, 10 };
     static const struct {
         struct ink_shape shape;
         size_t classes;

@@ -187,7 +187,8 @@ static void test_normalise(void **state)
 {
     (void)state;
     enum { COUNT = 50, SIZE = 6 * 5 * 3 };
-    uint8_t pixels[COUNT * SIZE], labels[COUNT];
+    uint8_t pixels[COUNT * SIZE];
+    uint16_t labels[COUNT];
     struct ink_dataset *data = NULL;
     struct ink_trainer *t = NULL;
     struct ink_epoch_stats stats;
@@ -195,7 +196,7 @@ static void test_normalise(void **state)
     for (size_t i = 0; i < sizeof pixels; i++) /* the channels differ, the last is always the same */
         pixels[i] = (uint8_t)(i % 3 == 0 ? i * 37 % 256 : i % 3 == 1 ? 100 + i * 11 % 50 : 9);
     for (size_t i = 0; i < COUNT; i++)
-        labels[i] = (uint8_t)(i % 4);
+        labels[i] = (uint16_t)(i % 4);
     check(ink_dataset_wrap(&data, "three", (struct ink_shape){ 6, 5, 3 }, COUNT, 4, pixels, labels, &err), &err);
     struct ink_net *net = make(data, "conv 4 3x3 pad 1 relu, dense 4");
     const struct ink_train_options options = { .epochs = 1, .batch = 10, .validation = 20, .normalise = true };

@@ -16,6 +16,22 @@ struct ink__file {
 enum ink_status ink__file_open(struct ink__file *file, const char *path, struct ink_error *err);
 void ink__file_close(struct ink__file *file);
 
+/* Writes a new file at once: only into a folder that is itself being written, for it syncs nothing and, on failure, may
+ * leave a part of it. */
+enum ink_status ink__file_create(const char *path, const void *bytes, size_t size, struct ink_error *err);
+
+/* A folder being written: PATH.part.XXXXXX beside PATH until it is committed. */
+struct ink__folder {
+    char *path, *temporary; /* owned */
+};
+
+/* INK_FAILED if there is something at `path` other than an empty folder. */
+enum ink_status ink__folder_open(struct ink__folder *folder, const char *path, struct ink_error *err);
+/* Puts it in its place; on failure removes it. Always releases *folder. */
+enum ink_status ink__folder_commit(struct ink__folder *folder, struct ink_error *err);
+/* Removes it with everything in it, and releases *folder. */
+void ink__folder_abandon(struct ink__folder *folder);
+
 /* A file being written: PATH.XXXXXX.part in PATH's folder until it is committed. Write through `write`; errors are
  * remembered and told once, by ink__writer_commit. */
 struct ink__writer {

@@ -114,34 +114,56 @@ enum ink_status ink__find_in_folder(struct ink__files *files, const char *folder
     return status;
 }
 
+/* What stands for the labels where the name of an image file has ... */
+static const struct {
+    const char *from, *to;
+    bool begins; /* only at its beginning */
+} kinds[] = { { "images", "labels", false }, { "imgs", "labels", false }, { "x_", "y_", true },
+              { "X_", "y_", true },          { "x.", "y.", true },        { "X.", "y.", true } };
+
+/* The name of a label file in the place of the image file's, with room for an ending; for free(). */
+static char *label_name(const char *images, const char *part, const char *from, const char *to, size_t ending)
+{
+    const size_t before = (size_t)(part - images);
+    char *const labels = ink__array(strlen(images) + strlen(to) + ending + 1, 1);
+    if (labels == NULL)
+        return NULL;
+    memcpy(labels, images, before);
+    strcpy(stpcpy(labels + before, to), part + strlen(from));
+    char *const rank = strstr(labels + before, "idx");
+    if (rank != NULL && rank[3] >= '3' && rank[3] <= '4')
+        rank[3] = '1';
+    return labels;
+}
+
 enum ink_status ink__find_beside(struct ink__files *files, const char *images, struct ink_error *err)
 {
-    static const char from[] = "images", to[] = "labels", ending[] = ".gz"; /* of one length: replaced in place */
-    const char *slash = strrchr(images, '/');
-    const char *part = strstr(slash == NULL ? images : slash, from);
-    *files = (struct ink__files){ .images = ink__string(images), .labels = ink__join_path(images, ending) };
-    if (files->images == NULL || files->labels == NULL) {
-        ink__files_free(files);
+    static const char ending[] = ".gz";
+    const char *const slash = strrchr(images, '/'), *const name = slash == NULL ? images : slash + 1;
+    *files = (struct ink__files){ .images = ink__string(images) };
+    if (files->images == NULL)
         return ink__fail_memory(err);
-    }
-    if (part != NULL) {
-        char *labels = files->labels;
-        const size_t length = strlen(images);
-        strcpy(labels, images);
-        memcpy(labels + (part - images), to, strlen(to));
-        char *rank = strstr(labels + (part - images), "idx");
-        if (rank != NULL && rank[3] >= '3' && rank[3] <= '4')
-            rank[3] = '1';
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const char *const part = strstr(name, kinds[i].from);
+        if (part == NULL || (kinds[i].begins && part != name))
+            continue;
+        char *const labels = label_name(images, part, kinds[i].from, kinds[i].to, strlen(ending));
+        if (labels == NULL) {
+            ink__files_free(files);
+            return ink__fail_memory(err);
+        }
+        files->labels = labels;
         if (access(labels, F_OK) == 0)
             return INK_OK;
         /* The other one of plain and gzipped. */
-        const bool gzipped = length > strlen(ending) && strcmp(labels + length - strlen(ending), ending) == 0;
-        strcpy(labels + length - (gzipped ? strlen(ending) : 0), gzipped ? "" : ending);
+        const size_t length = strlen(labels), bare = length - strlen(ending);
+        const bool gzipped = length > strlen(ending) && strcmp(labels + bare, ending) == 0;
+        strcpy(labels + (gzipped ? bare : length), gzipped ? "" : ending);
         if (access(labels, F_OK) == 0)
             return INK_OK;
+        free(labels);
+        files->labels = NULL;
     }
-    free(files->labels);
-    files->labels = NULL;
     return INK_OK;
 }
 

@@ -4,11 +4,14 @@
 
 #include <libdeflate.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #define ZLIB_CONST /* next_in points to const */
 #include <zlib.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
+#include "base/memory.h"
 
 enum {
     FIXED_HEADER = 10, /* bytes before the optional fields */
@@ -28,38 +31,85 @@ bool ink__gzip_is(const struct ink__file *file)
     return file->size >= 2 && file->bytes[0] == 0x1f && file->bytes[1] == 0x8b;
 }
 
+/* ---- In pieces --------------------------------------------------------------------------------------------------- */
+
+struct ink__gunzip {
+    const struct ink__file *file;
+    const char *name;
+    z_stream stream;
+    size_t fed; /* bytes of the file that the stream was given */
+    bool ended; /* at the end of the last member */
+};
+
+enum ink_status ink__gunzip_new(struct ink__gunzip **out, const struct ink__file *file, const char *name,
+                                struct ink_error *err)
+{
+    *out = NULL;
+    struct ink__gunzip *const gunzip = ink__array(1, sizeof *gunzip);
+    if (gunzip == NULL)
+        return ink__fail_memory(err);
+    gunzip->file = file;
+    gunzip->name = name;
+    if (inflateInit2(&gunzip->stream, WINDOW_GZIP) != Z_OK) {
+        free(gunzip);
+        return ink__fail_memory(err);
+    }
+    *out = gunzip;
+    return INK_OK;
+}
+
+void ink__gunzip_free(struct ink__gunzip *gunzip)
+{
+    if (gunzip == NULL)
+        return;
+    inflateEnd(&gunzip->stream);
+    free(gunzip);
+}
+
+enum ink_status ink__gunzip_read(struct ink__gunzip *gunzip, unsigned char *bytes, size_t size, size_t *got,
+                                 struct ink_error *err)
+{
+    const struct ink__file *const file = gunzip->file;
+    z_stream *const stream = &gunzip->stream;
+    stream->next_out = bytes;
+    stream->avail_out = size < UINT_MAX ? (uInt)size : UINT_MAX;
+    const size_t wanted = stream->avail_out;
+    int result = Z_OK;
+    while (result == Z_OK && stream->avail_out > 0 && !gunzip->ended) {
+        if (stream->avail_in == 0) {
+            const size_t left = file->size - gunzip->fed;
+            stream->next_in = file->bytes + gunzip->fed;
+            stream->avail_in = left < UINT_MAX ? (uInt)left : UINT_MAX;
+            gunzip->fed += stream->avail_in;
+        }
+        result = inflate(stream, Z_SYNC_FLUSH);
+        if (result == Z_STREAM_END) {
+            gunzip->ended = stream->avail_in == 0 && gunzip->fed == file->size;
+            result = gunzip->ended ? Z_OK : inflateReset(stream); /* the next member */
+        }
+    }
+    *got = wanted - stream->avail_out;
+    if (result == Z_OK)
+        return INK_OK;
+    if (result == Z_MEM_ERROR)
+        return ink__fail_memory(err);
+    return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: the compressed data are damaged or end too early", gunzip->name,
+                     gunzip->fed - stream->avail_in);
+}
+
 enum ink_status ink__gzip_peek(const struct ink__file *file, const char *name, unsigned char *head, size_t size,
                                size_t *got, struct ink_error *err)
 {
-    enum ink_status status = INK_OK;
-    z_stream stream = { .next_in = file->bytes,
-                        .avail_in = file->size < UINT_MAX ? (uInt)file->size : UINT_MAX,
-                        .next_out = head,
-                        .avail_out = (uInt)size };
+    struct ink__gunzip *gunzip;
     *got = 0;
-    if (inflateInit2(&stream, WINDOW_GZIP) != Z_OK)
-        return ink__fail_memory(err);
-    while (stream.avail_out > 0) {
-        const int result = inflate(&stream, Z_SYNC_FLUSH);
-        if (result == Z_STREAM_END && stream.avail_in > 0 && inflateReset(&stream) == Z_OK)
-            continue; /* the next member */
-        if (result == Z_STREAM_END)
-            break;
-        if (result == Z_MEM_ERROR) {
-            status = ink__fail_memory(err);
-            goto out;
-        }
-        if (result != Z_OK) {
-            status = ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: the compressed data are damaged or end too early",
-                               name, (size_t)(stream.next_in - file->bytes));
-            goto out;
-        }
-    }
-    *got = size - stream.avail_out;
-out:
-    inflateEnd(&stream);
+    enum ink_status status = ink__gunzip_new(&gunzip, file, name, err);
+    if (status == INK_OK)
+        status = ink__gunzip_read(gunzip, head, size, got, err);
+    ink__gunzip_free(gunzip);
     return status;
 }
+
+/* ---- At once ----------------------------------------------------------------------------------------------------- */
 
 /* Moves *at, at the start of a member, to its compressed data; false if there is no whole header. */
 static bool skip_header(const struct ink__file *file, size_t *at)
@@ -100,11 +150,6 @@ static bool skip_header(const struct ink__file *file, size_t *at)
     return true;
 }
 
-static uint32_t little32(const unsigned char *bytes)
-{
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
 enum ink_status ink__gzip_expand(const struct ink__file *file, const char *name, unsigned char *out, size_t size,
                                  struct ink_error *err)
 {
@@ -134,7 +179,8 @@ enum ink_status ink__gzip_expand(const struct ink__file *file, const char *name,
         }
         at += used;
         const uint32_t crc = libdeflate_crc32(0, out + done, got);
-        const uint32_t expected_crc = little32(file->bytes + at), expected_size = little32(file->bytes + at + 4);
+        const uint32_t expected_crc = ink__little32(file->bytes + at),
+                       expected_size = ink__little32(file->bytes + at + 4);
         if (crc != expected_crc) {
             status = ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: the data have CRC %08x, expected %08x", name, at, crc,
                                expected_crc);
@@ -153,5 +199,25 @@ enum ink_status ink__gzip_expand(const struct ink__file *file, const char *name,
             ink__fail(err, INK_BAD_INPUT, "%s: truncated: decompresses to %zu bytes, expected %zu", name, done, size);
 out:
     libdeflate_free_decompressor(decompressor);
+    return status;
+}
+
+/* ---- Writing ----------------------------------------------------------------------------------------------------- */
+
+enum ink_status ink__gzip_write(struct ink__writer *writer, const void *bytes, size_t size, struct ink_error *err)
+{
+    enum { LEVEL = 6 };
+    const size_t member = (size_t)1024 * 1024;
+    struct libdeflate_compressor *const compressor = libdeflate_alloc_compressor(LEVEL);
+    const size_t room = compressor != NULL ? libdeflate_gzip_compress_bound(compressor, member) : 0;
+    unsigned char *const out = ink__array(room, 1);
+    const enum ink_status status = compressor == NULL || out == NULL ? ink__fail_memory(err) : INK_OK;
+    for (size_t at = 0; status == INK_OK && at < size; at += member) {
+        const size_t part = size - at < member ? size - at : member;
+        const unsigned char *const from = (const unsigned char *)bytes + at;
+        ink__writer_write(writer, out, libdeflate_gzip_compress(compressor, from, part, out, room));
+    }
+    free(out);
+    libdeflate_free_compressor(compressor);
     return status;
 }

@@ -2,11 +2,18 @@
 
 #include <stdlib.h>
 
+#include "base/bytes.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "data/gzip.h"
 
-enum { MOST_DIMENSIONS = 4, TYPE_BYTE = 0x08, LARGEST_HEADER = 4 + 4 * MOST_DIMENSIONS };
+enum {
+    MOST_DIMENSIONS = 4,
+    TYPE_BYTE = 0x08,
+    TYPE_INT16 = 0x0b,
+    TYPE_INT32 = 0x0c,
+    LARGEST_HEADER = 4 + 4 * MOST_DIMENSIONS
+};
 
 static const struct kind {
     const char *what;
@@ -22,18 +29,21 @@ static const struct {
     const char *name;
 } types[] = { { 0x09, "int8" }, { 0x0b, "int16" }, { 0x0c, "int32" }, { 0x0d, "float32" }, { 0x0e, "float64" } };
 
+/* The bytes of an element, 0 for a type that is not read. */
+static size_t width_of(const struct kind *kind, unsigned type)
+{
+    const bool labels = kind == &kinds[INK__IDX_LABELS];
+    return type == TYPE_BYTE ? 1 : labels && type == TYPE_INT16 ? 2 : labels && type == TYPE_INT32 ? 4 : 0;
+}
+
 /* What a file says of itself. */
 struct header {
+    size_t width;
     unsigned dimensions;
     uint32_t sizes[MOST_DIMENSIONS];
     size_t length; /* bytes of the header */
     size_t total;  /* bytes of header and elements */
 };
-
-static uint32_t big32(const unsigned char *bytes)
-{
-    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
-}
 
 /* A wrong magic number, with a guess at what the file is instead. */
 static enum ink_status fail_magic(const char *name, const struct kind *kind, uint32_t magic, struct ink_error *err)
@@ -64,10 +74,10 @@ static enum ink_status read_header(struct header *header, const unsigned char *b
     static const char *const dimension_names[MOST_DIMENSIONS] = { NULL, "rows", "columns", "channels" };
     if (available < 4)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: truncated, expected an IDX header", name, available);
-    const uint32_t magic = big32(bytes);
+    const uint32_t magic = ink__big32(bytes);
     header->dimensions = magic & 0xff;
-    if (magic >> 8 != TYPE_BYTE || header->dimensions < kind->least_dimensions ||
-        header->dimensions > kind->most_dimensions)
+    header->width = width_of(kind, magic >> 8);
+    if (header->width == 0 || header->dimensions < kind->least_dimensions || header->dimensions > kind->most_dimensions)
         return fail_magic(name, kind, magic, err);
     header->length = 4 + 4 * (size_t)header->dimensions;
     if (available < header->length)
@@ -75,10 +85,10 @@ static enum ink_status read_header(struct header *header, const unsigned char *b
                          available, header->length);
 
     bool fits = true;
-    size_t total = 1;
+    size_t total = header->width;
     for (unsigned d = 0; d < header->dimensions; d++) {
         const char *what = d == 0 ? kind->what : dimension_names[d];
-        header->sizes[d] = big32(bytes + 4 + 4 * d);
+        header->sizes[d] = ink__big32(bytes + 4 + 4 * d);
         if (header->sizes[d] == 0)
             return ink__fail(err, INK_BAD_INPUT, "%s: byte %u: 0 %s, expected at least 1", name, 4 + 4 * d, what);
         fits = fits && ink__multiply(&total, total, header->sizes[d]);
@@ -144,6 +154,7 @@ enum ink_status ink__idx_open(struct ink__idx *idx, const char *path, enum ink__
     if (status != INK_OK)
         goto out;
     idx->count = header.sizes[0];
+    idx->width = header.width;
     idx->shape = (struct ink_shape){ 1, 1, 1 };
     if (kind == INK__IDX_IMAGES)
         idx->shape =
@@ -152,6 +163,11 @@ out:
     if (status != INK_OK)
         ink__idx_close(idx);
     return status;
+}
+
+uint32_t ink__idx_label(const struct ink__idx *labels, size_t i)
+{
+    return (uint32_t)ink__bytes_get(labels->elements + i * labels->width, labels->width, true);
 }
 
 void ink__idx_close(struct ink__idx *idx)

@@ -56,7 +56,7 @@ static void flatten(uint8_t *pixels, size_t count, size_t channels)
 
 /* The part that libpng may leave by longjmp: it owns nothing, *out is the caller's to free. */
 static enum ink_status read_picture(struct ink_picture **out, png_structp png, png_infop info, struct source *source,
-                                    const char *name, struct ink_error *err)
+                                    size_t most, const char *name, struct ink_error *err)
 {
     if (setjmp(png_jmpbuf(png)) != 0)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: a damaged PNG: %s", name, source->at, source->message);
@@ -69,7 +69,7 @@ static enum ink_status read_picture(struct ink_picture **out, png_structp png, p
 
     const size_t height = png_get_image_height(png, info), width = png_get_image_width(png, info);
     const size_t channels = png_get_channels(png, info);
-    const enum ink_status status = ink__picture_new(out, height, width, channels, name, err);
+    const enum ink_status status = ink__picture_new(out, height, width, channels, most, name, err);
     if (status != INK_OK)
         return status;
     for (int pass = 0; pass < passes; pass++) {
@@ -84,7 +84,7 @@ static enum ink_status read_picture(struct ink_picture **out, png_structp png, p
     return INK_OK;
 }
 
-enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, size_t size, const char *name,
+enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, size_t size, size_t most, const char *name,
                                 struct ink_error *err)
 {
     struct source source = { .bytes = bytes, .size = size };
@@ -92,7 +92,7 @@ enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, siz
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, on_error, on_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
     const enum ink_status status =
-        info == NULL ? ink__fail_memory(err) : read_picture(out, png, info, &source, name, err);
+        info == NULL ? ink__fail_memory(err) : read_picture(out, png, info, &source, most, name, err);
     png_destroy_read_struct(&png, &info, NULL);
     if (status != INK_OK) {
         ink_picture_free(*out);
@@ -103,14 +103,15 @@ enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, siz
 
 /* ---- Writing ----------------------------------------------------------------------------------------------------- */
 
-enum ink_status ink_picture_write_png(const char *path, struct ink_shape shape, const uint8_t *pixels,
-                                      struct ink_error *err)
+enum ink_status ink__png_encode(unsigned char **bytes, size_t *size, struct ink_shape shape, const uint8_t *pixels,
+                                const char *path, struct ink_error *err)
 {
-    size_t size;
+    size_t area;
+    *bytes = NULL;
     if (shape.channels != 1 && shape.channels != 3)
         return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu channels, expected 1 or 3", path, shape.channels);
     if (shape.height == 0 || shape.height > INT32_MAX || shape.width == 0 || shape.width > INT32_MAX ||
-        !ink__multiply(&size, shape.height, shape.width) || size > INT32_MAX / shape.channels)
+        !ink__multiply(&area, shape.height, shape.width) || area > INT32_MAX / shape.channels)
         return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu x %zu pixels do not fit a PNG", path, shape.width,
                          shape.height);
 
@@ -120,23 +121,33 @@ enum ink_status ink_picture_write_png(const char *path, struct ink_shape shape, 
                         .height = (png_uint_32)shape.height,
                         .format = shape.channels == 3 ? PNG_FORMAT_RGB : PNG_FORMAT_GRAY };
     png_alloc_size_t encoded = PNG_IMAGE_PNG_SIZE_MAX(image); /* becomes what was used */
-    unsigned char *bytes = ink__array(encoded, 1);
-    if (bytes == NULL) {
+    *bytes = ink__array(encoded, 1);
+    if (*bytes == NULL)
         status = ink__fail_memory(err);
-        goto out;
-    }
-    if (!png_image_write_to_memory(&image, bytes, &encoded, 0, pixels, 0, NULL)) {
+    else if (!png_image_write_to_memory(&image, *bytes, &encoded, 0, pixels, 0, NULL))
         status = ink__fail(err, INK_FAILED, "%s: cannot encode a PNG: %s", path, image.message);
-        goto out;
+    *size = encoded;
+    if (status != INK_OK) {
+        free(*bytes);
+        *bytes = NULL;
     }
+    png_image_free(&image);
+    return status;
+}
+
+enum ink_status ink_picture_write_png(const char *path, struct ink_shape shape, const uint8_t *pixels,
+                                      struct ink_error *err)
+{
     struct ink__writer writer;
-    status = ink__writer_open(&writer, path, err);
+    unsigned char *bytes;
+    size_t size = 0;
+    enum ink_status status = ink__png_encode(&bytes, &size, shape, pixels, path, err);
+    if (status == INK_OK)
+        status = ink__writer_open(&writer, path, err);
     if (status == INK_OK) {
-        ink__writer_write(&writer, bytes, encoded);
+        ink__writer_write(&writer, bytes, size);
         status = ink__writer_commit(&writer, err);
     }
-out:
-    png_image_free(&image);
     free(bytes);
     return status;
 }

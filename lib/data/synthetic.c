@@ -411,7 +411,7 @@ static void draw_digit(uint8_t *pixels, unsigned digit, struct chance *chance)
     draw_lines(pixels, lines, count, pen, soft);
 }
 
-void ink__synthetic_draw(uint8_t *pixels, uint8_t *labels, size_t count, enum ink_split split, uint64_t seed)
+void ink__synthetic_draw(uint8_t *pixels, uint16_t *labels, size_t count, enum ink_split split, uint64_t seed)
 {
     enum { IMAGE, ORDER };
     uint8_t order[INK__SYNTHETIC_CLASSES];

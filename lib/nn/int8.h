@@ -79,6 +79,13 @@ enum ink_status ink__int8_plan_new(struct ink__int8_plan **out, const struct ink
                                    const struct ink__kernels *kernels, struct ink_error *err);
 void ink__int8_plan_free(struct ink__int8_plan *plan);
 
+/* Images taken through the network together: a multiple of the largest tiles' rows, few enough for the first cache. */
+#define INK__INT8_CHUNK ((size_t)24)
+
+/* For display: writes the numbers that a value's integers stand for, of the image at `place` in the chunk that the first
+ * thread ran last. */
+void ink__int8_value(const struct ink__int8_plan *plan, size_t value, size_t place, float *out);
+
 /* Writes the (count, classes) scores of a batch, on one thread. */
 void ink__int8_scores(struct ink__int8_plan *plan, const struct ink__batch *batch, int32_t *scores);
 /* Writes the (count, classes) probabilities of a batch. */

@@ -6,9 +6,6 @@
 #include "nn/int8.h"
 #include "nn/plan.h"
 
-/* Images taken through the network together: a multiple of the largest tiles' rows, few enough for the first cache. */
-#define CHUNK ((size_t)24)
-
 /* A layer's arrays as they are computed with. */
 struct step {
     const struct ink__int8_layer *layer;
@@ -27,8 +24,8 @@ struct ink__int8_plan {
     const struct ink__int8_kernels *kernels;
     size_t threads;
     struct step *steps; /* (layer_count) */
-    uint8_t **value;    /* (layer_count + 1): (threads, CHUNK, size), NULL where it is scores */
-    int32_t *scores;    /* (threads, CHUNK, classes) */
+    uint8_t **value;    /* (layer_count + 1): (threads, INK__INT8_CHUNK, size), NULL where it is scores */
+    int32_t *scores;    /* (threads, INK__INT8_CHUNK, classes) */
     size_t last;        /* the value that the scores are, or are made of */
     struct ink__arena arena;
 };
@@ -103,7 +100,8 @@ static void take_step(struct ink__int8_plan *plan, struct step *s)
 {
     const struct ink__layer *l = &s->layer->layer;
     if (l->kind == INK__DENSE) {
-        take_gemm(plan, s, CHUNK, round_up(s->layer->rows, INK__INT8_GROUP) / INK__INT8_GROUP, s->layer->columns);
+        take_gemm(plan, s, INK__INT8_CHUNK, round_up(s->layer->rows, INK__INT8_GROUP) / INK__INT8_GROUP,
+                  s->layer->columns);
     } else if (l->kind == INK__CONV) {
         s->fold = choose_fold(l);
         s->height = l->in.height + 2 * l->pad;
@@ -119,15 +117,15 @@ static void take_all(struct ink__int8_plan *plan)
 {
     const struct ink__int8 *q = plan->q;
     size_t from = 0;
-    plan->value[0] = take(plan, plan->threads * CHUNK, size_of(plan, 0), 1);
-    plan->scores = take(plan, plan->threads * CHUNK, plan->net->classes, sizeof *plan->scores);
+    plan->value[0] = take(plan, plan->threads * INK__INT8_CHUNK, size_of(plan, 0), 1);
+    plan->scores = take(plan, plan->threads * INK__INT8_CHUNK, plan->net->classes, sizeof *plan->scores);
     for (size_t i = 0; i < q->layer_count; i++) {
         plan->value[i + 1] = plan->value[from];
         if (q->layers[i].skip)
             continue;
         from = i + 1;
         plan->value[from] =
-            q->layers[i].gives_scores ? NULL : take(plan, plan->threads * CHUNK, size_of(plan, from), 1);
+            q->layers[i].gives_scores ? NULL : take(plan, plan->threads * INK__INT8_CHUNK, size_of(plan, from), 1);
         take_step(plan, &plan->steps[i]);
     }
     plan->last = from;
@@ -167,8 +165,8 @@ static void fill_step(struct ink__int8_plan *plan, size_t i)
     const struct ink__layer *l = &s->layer->layer;
     const size_t channels = l->in.channels;
     if (l->kind == INK__DENSE) {
-        ink__table_fill(s->a_row, CHUNK, s->layer->rows);
-        ink__table_fill(s->c_row, CHUNK, s->layer->columns);
+        ink__table_fill(s->a_row, INK__INT8_CHUNK, s->layer->rows);
+        ink__table_fill(s->c_row, INK__INT8_CHUNK, s->layer->columns);
         ink__table_fill(s->a_col, s->gemm.groups, INK__INT8_GROUP);
         pack_gemm(s, 1);
     } else if (l->kind == INK__CONV) {
@@ -379,8 +377,9 @@ static void infer_chunk(void *context, size_t chunk, size_t thread)
     const struct inference *run = context;
     const struct ink__int8_plan *plan = run->plan;
     const struct ink__int8 *q = plan->q;
-    const size_t first = chunk * CHUNK, left = run->batch->count - first, n = left < CHUNK ? left : CHUNK;
-    const size_t classes = plan->net->classes, here = thread * CHUNK;
+    const size_t first = chunk * INK__INT8_CHUNK, left = run->batch->count - first,
+                 n = left < INK__INT8_CHUNK ? left : INK__INT8_CHUNK;
+    const size_t classes = plan->net->classes, here = thread * INK__INT8_CHUNK;
     int32_t *scores = plan->scores + here * classes;
     load(run, thread, first, n, plan->value[0] + here * size_of(plan, 0));
     for (size_t i = 0; i < q->layer_count; i++) {
@@ -410,11 +409,21 @@ void ink__int8_infer(struct ink__int8_plan *plan, struct ink__pool *pool, const 
                      float *probabilities)
 {
     struct inference run = { .plan = plan, .batch = batch, .probabilities = probabilities };
-    ink__pool_do(pool, (batch->count + CHUNK - 1) / CHUNK, infer_chunk, &run);
+    ink__pool_do(pool, (batch->count + INK__INT8_CHUNK - 1) / INK__INT8_CHUNK, infer_chunk, &run);
 }
 
 void ink__int8_scores(struct ink__int8_plan *plan, const struct ink__batch *batch, int32_t *scores)
 {
     struct inference run = { .plan = plan, .batch = batch, .scores = scores };
-    ink__pool_do(NULL, (batch->count + CHUNK - 1) / CHUNK, infer_chunk, &run);
+    ink__pool_do(NULL, (batch->count + INK__INT8_CHUNK - 1) / INK__INT8_CHUNK, infer_chunk, &run);
+}
+
+void ink__int8_value(const struct ink__int8_plan *plan, size_t value, size_t place, float *out)
+{
+    const size_t size = size_of(plan, value);
+    const float scale = plan->q->scale[value];
+    const uint8_t *bytes = plan->value[value];
+    for (size_t i = 0; i < size; i++)
+        out[i] = scale * (float)(bytes != NULL ? bytes[place * size + i] - plan->q->zero[value]
+                                               : plan->scores[place * size + i]);
 }

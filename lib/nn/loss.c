@@ -5,7 +5,8 @@
  *   cross-entropy   L = -sum t log p            dL/dz = p - t      (fused: log p = z - log sum exp z)
  *   mse             L = 1/2 sum (p - t)^2       dL/dz = p (d - sum d p), d = p - t
  *
- * The loss of a batch is the mean over its samples, so gradients carry 1 / count.
+ * The loss of a batch is the mean over its samples, so gradients carry 1 / count. Where classes have weights, a sample's
+ * loss is multiplied by the weight of its label.
  */
 #include <math.h>
 
@@ -58,17 +59,18 @@ void ink__loss_step(const struct ink__worker *worker, size_t first, size_t n, co
     worker->kernels->softmax(logits, n, classes, d_logits, log_sum);
     for (size_t s = 0; s < n; s++) {
         const size_t label = batch->label[first + s];
+        const float weight = batch->class_weight != NULL ? batch->class_weight[label] : 1.0f;
         const float *z = logits + s * classes;
         float *p = d_logits + s * classes;
         for (size_t c = 0; c < classes; c++)
             target[c] = rest;
         target[label] += 1.0f - batch->smoothing;
         plan->group_correct[worker->group] += largest(p, classes) == label;
-        plan->group_loss[worker->group] += plan->net->loss == INK__MSE
-                                               ? square_error_step(p, target, classes)
-                                               : cross_entropy_step(p, z, log_sum[s], target, classes);
+        const double loss = plan->net->loss == INK__MSE ? square_error_step(p, target, classes)
+                                                        : cross_entropy_step(p, z, log_sum[s], target, classes);
+        plan->group_loss[worker->group] += (double)weight * loss;
         for (size_t c = 0; c < classes; c++)
-            p[c] *= share;
+            p[c] *= weight * share;
     }
 }
 

@@ -363,8 +363,8 @@ enum ink_status ink__net_set(struct ink_net *net, const char *key, const char *v
     return replace(&net->metadata[i].value, value) ? INK_OK : ink__fail_memory(err);
 }
 
-static const char *const own_keys[] = { "spec",    "validation_accuracy", "deviation", "seed",  "mean",   "format",
-                                        "dataset", "dataset_sha256",      "options",   "input", "classes" };
+static const char *const own_keys[] = { "spec",    "validation_accuracy", "deviation", "seed",  "mean",    "format",
+                                        "dataset", "dataset_sha256",      "options",   "input", "classes", "fit" };
 
 enum ink_status ink_net_set_metadata(struct ink_net *net, const char *key, const char *value, struct ink_error *err)
 {
@@ -425,6 +425,11 @@ size_t ink_net_parameters(const struct ink_net *net)
         if (net->parameters[i].trained)
             sum += net->parameters[i].rows * net->parameters[i].columns;
     return sum;
+}
+
+enum ink_status ink__net_need_floats(const struct ink_net *net, struct ink_error *err)
+{
+    return net->int8 == NULL ? INK_OK : ink__fail(err, INK_BAD_ARGUMENT, "network: quantised, expected one of floats");
 }
 
 bool ink_net_is_quantised(const struct ink_net *net)

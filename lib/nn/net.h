@@ -99,6 +99,9 @@ enum ink_status ink__spec_parse(struct ink_net *net, const char *spec, struct in
 /* Lays out the parameters of net->layers. */
 enum ink_status ink__net_layout(struct ink_net *net, struct ink_error *err);
 
+/* INK_BAD_ARGUMENT for a quantised net, where floats are needed. */
+enum ink_status ink__net_need_floats(const struct ink_net *net, struct ink_error *err);
+
 /* A network without weights: a few words in a file may ask for gigabytes, so the file is checked first. */
 enum ink_status ink__net_make(struct ink_net **out, struct ink_shape input, const char *spec, struct ink_error *err);
 /* Allocates the weights, zeroed (a norm's scale and variance are 1). */

@@ -101,9 +101,10 @@ struct ink__batch {
     size_t count;
     const uint8_t *(*image)(void *context, size_t i, size_t thread);
     void *context;
-    const float *floats;    /* instead of image: (count, inputs) intensities */
-    const uint32_t *sample; /* (count) which sample of the data set it is: the key of its random draws; NULL: none */
-    const uint8_t *label;   /* (count); NULL: forward only */
+    const float *floats;       /* instead of image: (count, inputs) intensities */
+    const uint32_t *sample;    /* (count) which sample of the data set it is: the key of its random draws; NULL: none */
+    const uint16_t *label;     /* (count); NULL: forward only */
+    const float *class_weight; /* (classes) what a sample's loss counts by its label; NULL: 1 */
     uint64_t seed;
     uint32_t epoch;
     float smoothing; /* of the labels */

@@ -2,6 +2,7 @@
 #include "train/metrics.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,8 @@ enum ink_status ink__check_data(const struct ink_net *net, const struct ink_data
 {
     const struct ink_shape found = ink_dataset_shape(data), expected = net->input;
     if (found.height != expected.height || found.width != expected.width || found.channels != expected.channels)
-        return ink__fail(err, INK_BAD_INPUT, "%s: images of %zux%zux%zu, expected the network's %zux%zux%zu",
+        return ink__fail(err, INK_BAD_INPUT,
+                         "%s: images of %zux%zux%zu, expected the network's %zux%zux%zu (--size resizes them)",
                          ink_dataset_name(data), found.height, found.width, found.channels, expected.height,
                          expected.width, expected.channels);
     if (ink_dataset_classes(data) > net->classes)
@@ -22,6 +24,28 @@ enum ink_status ink__check_data(const struct ink_net *net, const struct ink_data
                          ink_dataset_name(data), ink_dataset_classes(data), net->classes);
     if (ink_dataset_count(data) == 0)
         return ink__fail(err, INK_BAD_INPUT, "%s: no images", ink_dataset_name(data));
+    return INK_OK;
+}
+
+/* The name of class `c`, NULL if it is only its number. */
+static const char *real_name(const char *name, size_t c)
+{
+    char number[24];
+    snprintf(number, sizeof number, "%zu", c);
+    return strcmp(name, number) != 0 ? name : NULL;
+}
+
+/* Names tell what a class is, its number only where it stands: a folder without some class numbers the others anew. */
+static enum ink_status check_names(const struct ink_net *net, const struct ink_dataset *data, struct ink_error *err)
+{
+    for (size_t c = 0; c < ink_dataset_classes(data); c++) {
+        const char *const found = real_name(ink_dataset_class_name(data, c), c);
+        const char *const expected = real_name(ink_net_class_name(net, c), c);
+        if (found != NULL && expected != NULL && strcmp(found, expected) != 0)
+            return ink__fail(err, INK_BAD_INPUT,
+                             "%s: class %zu is '%s', expected the network's '%s' (a file classes.txt orders a folder)",
+                             ink_dataset_name(data), c, found, expected);
+    }
     return INK_OK;
 }
 
@@ -150,6 +174,8 @@ enum ink_status ink_evaluate_shifted(const struct ink_net *net, const struct ink
     if (status == INK_OK && shifts > MOST_SHIFTS)
         status =
             ink__fail(err, INK_BAD_ARGUMENT, "shifts by up to %zu pixels, expected at most %d", shifts, MOST_SHIFTS);
+    if (status == INK_OK)
+        status = check_names(net, data, err);
     if (status == INK_OK)
         status = ink__plan_new(&plan, net, INK__EVALUATION_BATCH, false, ink__dataset_density(data), compute, err);
     if (status != INK_OK)

@@ -21,6 +21,7 @@ void ink_train_options_default(struct ink_train_options *options, const char *pr
                                            .batch = 100,
                                            .optimizer = "adam",
                                            .schedule = "cosine",
+                                           .class_weights = ink_class_weights_name(0),
                                            .momentum = 0.9,
                                            .beta2 = 0.999,
                                            .step_epochs = 10.0,
@@ -46,6 +47,8 @@ void ink__options_complete(struct ink_train_options *options)
         options->optimizer = defaults.optimizer;
     if (options->schedule == NULL)
         options->schedule = "constant";
+    if (options->class_weights == NULL)
+        options->class_weights = defaults.class_weights;
     if (options->momentum == 0.0)
         options->momentum = defaults.momentum;
     if (options->beta2 == 0.0)
@@ -100,6 +103,8 @@ void ink__options_describe(struct ink_trainer *t)
     add_text(t, " learning_rate=%.9g momentum=%.9g beta2=%.9g weight_decay=%.9g clip=%.9g", o->learning_rate,
              o->momentum, o->beta2, o->weight_decay, o->clip);
     add_text(t, " warmup=%.9g step_epochs=%.9g label_smoothing=%.9g", o->warmup, o->step_epochs, o->label_smoothing);
+    if (t->class_weights != NULL)
+        add_text(t, " class_weights=%s", o->class_weights);
     if (o->bias_rate != 1.0)
         add_text(t, " bias_rate=%.9g", o->bias_rate);
     if (o->ema > 0.0)

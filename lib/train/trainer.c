@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "data/dataset.h"
+#include "train/balance.h"
 #include "train/metrics.h"
 
 /* ---- Making ------------------------------------------------------------------------------------------------------ */
@@ -111,6 +112,9 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
         status = ink__augment_parse(&t->augment, t->options.augment != NULL ? t->options.augment : "", err);
     if (status == INK_OK)
         status = choose_images(t, err);
+    if (status == INK_OK)
+        status = ink__class_weights(&t->class_weights, t->options.class_weights, train, t->chosen, t->count,
+                                    net->classes, err);
     if (status != INK_OK)
         goto fail;
     if (t->options.batch > t->count)
@@ -157,6 +161,7 @@ void ink_trainer_free(struct ink_trainer *t)
     ink__plan_free(t->evaluation);
     ink__augmenter_free(t->augmenter);
     free(t->chosen);
+    free(t->class_weights);
     free(t->order);
     free(t->images);
     free(t->labels);
@@ -194,13 +199,14 @@ static void gather_batch(struct ink_trainer *t)
         const uint32_t sample = t->chosen[t->order[from + i]];
         t->samples[i] = sample;
         t->images[i] = ink_dataset_pixels(t->data, sample);
-        t->labels[i] = (uint8_t)ink_dataset_label(t->data, sample);
+        t->labels[i] = (uint16_t)ink_dataset_label(t->data, sample);
     }
     t->now = (struct ink__batch){ .count = n,
                                   .image = image_of,
                                   .context = t,
                                   .sample = t->samples,
                                   .label = t->labels,
+                                  .class_weight = t->class_weights,
                                   .seed = t->options.seed,
                                   .epoch = (uint32_t)t->epoch,
                                   .smoothing = (float)t->options.label_smoothing };
@@ -353,6 +359,8 @@ enum ink_status ink_trainer_finish(struct ink_trainer *t, struct ink_error *err)
             return status;
     }
     status = ink__net_set(t->net, "dataset", ink_dataset_name(t->data), err);
+    if (status == INK_OK && t->data->pictures)
+        status = ink__net_set(t->net, "fit", "raw", err);
     if (status == INK_OK && t->data_sha256[0] != '\0')
         status = ink__net_set(t->net, "dataset_sha256", t->data_sha256, err);
     snprintf(text, sizeof text, "%llu", (unsigned long long)t->options.seed);
