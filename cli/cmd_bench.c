@@ -9,10 +9,11 @@
 #define MOST_ROUNDS      100
 #define QUICK_IMAGES     ((size_t)6000) /* --quick trains on so many, in one round */
 #define SYNTHETIC_IMAGES ((size_t)60000)
-#define LATENCY_SECONDS  0.2          /* how long a round looks at a latency */
+#define LATENCY_SECONDS  0.2          /* how long a round looks at a latency, or at batches */
 #define CALLS_TOGETHER   8            /* between two looks at the clock, whose own time is then too little to see */
 #define LATENCY_IMAGES   ((size_t)64) /* that take turns */
 #define MOST_LATENCIES   16384
+#define BATCH_IMAGES     ((size_t)1000)
 
 struct bench_arguments {
     const char *data;
@@ -29,6 +30,7 @@ struct bench {
     uint8_t *pixels;                           /* of that copy, */
     uint16_t *labels;                          /* both */
     float *images;                             /* (LATENCY_IMAGES, H, W, C) intensities */
+    uint8_t *bytes;                            /* (BATCH_IMAGES, H, W, C), the same and more */
     size_t size;                               /* of one image */
     double *latencies;                         /* (MOST_LATENCIES) of one round */
 };
@@ -47,6 +49,7 @@ struct row {
     const char *id, *work;
     measure_fn *measure;
     const char *net, *optimizer; /* optimizer: NULL for the preset's own options */
+    bool quantised;
 };
 
 /* ---- What is measured -------------------------------------------------------------------------------------------- */
@@ -107,6 +110,21 @@ static enum ink_status measure_training(struct bench *bench, const struct row *r
     return status;
 }
 
+/* A session of the row's net, for `batch` images on one thread. */
+static enum ink_status make_session(struct ink_session **session, struct ink_net **net, const struct bench *bench,
+                                    const struct row *row, size_t batch, struct ink_error *err)
+{
+    struct ink_net *floats = NULL;
+    enum ink_status status = make_net(&floats, bench, row->net, err);
+    if (status == INK_OK && row->quantised) {
+        status = ink_net_quantise(net, floats, bench->train, &bench->compute, err);
+        ink_net_free(floats);
+    } else {
+        *net = floats;
+    }
+    return status == INK_OK ? ink_session_new(session, *net, batch, &bench->compute, err) : status;
+}
+
 static int compare(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -126,18 +144,19 @@ static enum ink_status measure_latency(struct bench *bench, const struct row *ro
     struct ink_net *net = NULL;
     struct ink_session *session = NULL;
     float *probabilities = NULL;
-    enum ink_status status = make_net(&net, bench, row->net, err);
+    enum ink_status status = make_session(&session, &net, bench, row, 1, err);
     if (status == INK_OK && (probabilities = calloc(ink_net_classes(net), sizeof *probabilities)) == NULL)
         status = cli_fail(err, INK_FAILED, "out of memory");
-    if (status == INK_OK)
-        status = ink_session_new(&session, net, 1, &bench->compute, err);
     if (status == INK_OK) {
         const double start = progress_clock();
         double last = start;
         size_t count = 0, image = 0;
         while (count < MOST_LATENCIES && (last - start < LATENCY_SECONDS || count == 0)) {
             for (size_t call = 0; call < CALLS_TOGETHER; call++, image = (image + 1) % LATENCY_IMAGES)
-                ink_session_run(session, bench->images + image * bench->size, 1, probabilities);
+                if (row->quantised)
+                    ink_session_run_bytes(session, bench->bytes + image * bench->size, 1, probabilities);
+                else
+                    ink_session_run(session, bench->images + image * bench->size, 1, probabilities);
             const double now = progress_clock();
             bench->latencies[count++] = (now - last) / CALLS_TOGETHER;
             last = now;
@@ -146,6 +165,35 @@ static enum ink_status measure_latency(struct bench *bench, const struct row *ro
     }
     ink_session_free(session);
     free(probabilities);
+    ink_net_free(net);
+    return status;
+}
+
+/* Many images at a time, on one thread. */
+static enum ink_status measure_batches(struct bench *bench, const struct row *row, struct sample *sample,
+                                       struct ink_error *err)
+{
+    struct ink_net *net = NULL;
+    struct ink_session *session = NULL;
+    enum ink_status status = make_session(&session, &net, bench, row, BATCH_IMAGES, err);
+    float *const probabilities = status == INK_OK ? calloc(BATCH_IMAGES, ink_net_classes(net) * sizeof(float)) : NULL;
+    if (status == INK_OK && probabilities == NULL)
+        status = cli_fail(err, INK_FAILED, "out of memory");
+    if (status == INK_OK) {
+        const double start = progress_clock();
+        double last = start;
+        size_t count = 0;
+        while (count < MOST_LATENCIES && (last - start < LATENCY_SECONDS || count == 0)) {
+            ink_session_run_bytes(session, bench->bytes, BATCH_IMAGES, probabilities);
+            const double now = progress_clock();
+            bench->latencies[count++] = now - last;
+            last = now;
+        }
+        *sample = (struct sample){ median(bench->latencies, count), BATCH_IMAGES,
+                                   (double)BATCH_IMAGES * multiply_adds(net, false) };
+    }
+    free(probabilities);
+    ink_session_free(session);
     ink_net_free(net);
     return status;
 }
@@ -185,13 +233,15 @@ static enum ink_status measure_loading(struct bench *bench, const struct row *ro
 }
 
 static const struct row rows[] = {
-    { "train_notebook", "train notebook, sgd, an epoch", measure_training, "notebook", "sgd" },
-    { "train_lenet", "train lenet, adam, an epoch", measure_training, "lenet", NULL },
-    { "train_convnet", "train convnet, adam, an epoch", measure_training, "convnet", NULL },
-    { "latency_notebook", "notebook, one image, one thread", measure_latency, "notebook", NULL },
-    { "latency_lenet", "lenet, one image, one thread", measure_latency, "lenet", NULL },
-    { "evaluate_lenet", "lenet, the test images", measure_evaluation, "lenet", NULL },
-    { "load", "load the data set", measure_loading, NULL, NULL },
+    { "train_notebook", "train notebook, sgd, an epoch", measure_training, "notebook", "sgd", false },
+    { "train_lenet", "train lenet, adam, an epoch", measure_training, "lenet", NULL, false },
+    { "train_convnet", "train convnet, adam, an epoch", measure_training, "convnet", NULL, false },
+    { "latency_notebook", "notebook, one image, one thread", measure_latency, "notebook", NULL, false },
+    { "latency_lenet", "lenet, one image, one thread", measure_latency, "lenet", NULL, false },
+    { "latency_lenet_int8", "int8 lenet, one image, one thread", measure_latency, "lenet", NULL, true },
+    { "batches_notebook_int8", "int8 notebook, 1,000, one thread", measure_batches, "notebook", NULL, true },
+    { "evaluate_lenet", "lenet, the test images", measure_evaluation, "lenet", NULL, false },
+    { "load", "load the data set", measure_loading, NULL, NULL, false },
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
@@ -269,13 +319,14 @@ static enum ink_status prepare(struct bench *bench, const struct bench_arguments
         return status;
     bench->images = malloc(LATENCY_IMAGES * bench->size * sizeof *bench->images);
     bench->latencies = malloc(MOST_LATENCIES * sizeof *bench->latencies);
-    if (bench->images == NULL || bench->latencies == NULL)
+    bench->bytes = malloc(BATCH_IMAGES * bench->size);
+    if (bench->images == NULL || bench->latencies == NULL || bench->bytes == NULL)
         return cli_fail(err, INK_FAILED, "out of memory");
-    for (size_t i = 0; i < LATENCY_IMAGES; i++) {
-        const uint8_t *pixels = ink_dataset_pixels(bench->test, i % ink_dataset_count(bench->test));
-        for (size_t p = 0; p < bench->size; p++)
-            bench->images[i * bench->size + p] = (float)pixels[p] / 255.0f;
-    }
+    for (size_t i = 0; i < BATCH_IMAGES; i++)
+        memcpy(bench->bytes + i * bench->size, ink_dataset_pixels(bench->test, i % ink_dataset_count(bench->test)),
+               bench->size);
+    for (size_t i = 0; i < LATENCY_IMAGES * bench->size; i++)
+        bench->images[i] = (float)bench->bytes[i] / 255.0f;
     return INK_OK;
 }
 
@@ -392,6 +443,7 @@ out:
     free(figures);
     free(bench.latencies);
     free(bench.images);
+    free(bench.bytes);
     if (bench.train != bench.opened)
         ink_dataset_free(bench.train);
     free(bench.labels);
@@ -405,8 +457,8 @@ const struct command cmd_bench = {
     .name = "bench",
     .summary = "measure this machine: training, answering, loading",
     .about =
-        "Trains one epoch of the networks notebook, lenet and convnet, times single images and the whole test set, "
-        "and loads the data; tells the median of several rounds, the least and the most. Close other programs "
+        "Trains one epoch of the networks notebook, lenet and convnet, times single images, batches and the whole test "
+        "set, and loads the data; tells the median of several rounds, the least and the most. Close other programs "
         "first: what they take is missing here.",
     .options =
         (const struct cli_option[]){

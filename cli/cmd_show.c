@@ -45,6 +45,8 @@ static void print_net(const char *path, const struct ink_net *net)
     }
     printf("  %2s  %-32s  %-14s  %10s  %13s\n", "", "total", "", terminal_number(number, ink_net_parameters(net)),
            terminal_number(work, (size_t)multiply_adds));
+    printf("\n  weights: %s bytes of %s\n", terminal_number(number, ink_net_bytes(net)),
+           ink_net_is_quantised(net) ? "8-bit integers" : "floats");
     const char *key = NULL, *value = NULL;
     for (size_t i = 0; ink_net_metadata(net, i, &key, &value); i++) {
         printf("%s  ", i == 0 ? "\n" : "");
@@ -73,8 +75,9 @@ static json_t *net_json(const char *path, const struct ink_net *net)
     const char *key = NULL, *value = NULL;
     for (size_t i = 0; ink_net_metadata(net, i, &key, &value); i++)
         json_object_set_new(metadata, key, json_string(value));
-    return json_pack("{s:s, s:s, s:o, s:I, s:o, s:o, s:o}", "model", path, "network", ink_net_spec(net), "input",
-                     shape_json(ink_net_input(net)), "parameters", (json_int_t)ink_net_parameters(net), "classes",
+    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:b, s:o, s:o, s:o}", "model", path, "network", ink_net_spec(net),
+                     "input", shape_json(ink_net_input(net)), "parameters", (json_int_t)ink_net_parameters(net),
+                     "bytes", (json_int_t)ink_net_bytes(net), "quantised", ink_net_is_quantised(net), "classes",
                      classes, "layers", layers, "metadata", metadata);
 }
 

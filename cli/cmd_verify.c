@@ -16,6 +16,7 @@ struct verify_arguments {
 struct running {
     const struct kind *kind;
     size_t inputs, classes;
+    bool integers; /* it computes in integers, as a quantised model does */
     struct compiled program;
     struct ink_net *net;
     struct ink_session *session;
@@ -39,6 +40,7 @@ static enum ink_status start_c(struct running *export, const char *path, const s
     const enum ink_status status = compiled_start(&export->program, path, err);
     export->inputs = export->program.inputs;
     export->classes = export->program.classes;
+    export->integers = export->program.integers;
     return status;
 }
 
@@ -197,6 +199,25 @@ static enum ink_status open_data(struct ink_dataset **data, const char **name, c
     return INK_OK;
 }
 
+/* An export of integers is compared with the model's own, made once more of the same training images; *integers stays
+ * NULL where that is not needed. */
+static enum ink_status quantise(struct ink_net **integers, const struct ink_net *net, const struct running *export,
+                                const char *data, struct ink_error *err)
+{
+    const struct cli_opening opening = { .net = net };
+    struct ink_dataset *train = NULL;
+    struct ink_compute compute;
+    if (!export->integers || ink_net_is_quantised(net))
+        return INK_OK;
+    enum ink_status status = cli_compute(&compute, 1, err);
+    if (status == INK_OK)
+        status = cli_open_dataset_as(&train, data, INK_TRAIN, &opening, err);
+    if (status == INK_OK)
+        status = ink_net_quantise(integers, net, train, &compute, err);
+    ink_dataset_free(train);
+    return status;
+}
+
 /* ---- The command ------------------------------------------------------------------------------------------------- */
 
 static void print_text(const struct cli_call *call, const char *data, const struct comparison *found)
@@ -224,14 +245,15 @@ static int run(const struct cli_call *call, struct ink_error *err)
     const struct verify_arguments *arguments = call->arguments;
     const char *const path = call->operands[1];
     const char *name = call->operand_count > 2 ? call->operands[2] : NULL;
-    struct ink_net *net = NULL;
+    struct ink_net *net = NULL, *integers = NULL;
     struct ink_dataset *data = NULL;
     struct running export = { .program = { .to = -1, .from = -1 } };
     struct comparison found = { .count = 0 };
     int status = (int)ink_net_load(&net, call->operands[0], err);
     if (status != INK_OK || (status = (int)open_data(&data, &name, net, err)) != INK_OK ||
         (status = (int)start(&export, path, net, err)) != INK_OK ||
-        (status = (int)run_both(&found, &export, net, data, err)) != INK_OK)
+        (status = (int)quantise(&integers, net, &export, name, err)) != INK_OK ||
+        (status = (int)run_both(&found, &export, integers != NULL ? integers : net, data, err)) != INK_OK)
         goto out;
     if (arguments->json)
         status = (int)print_json(call, name, &found, err);
@@ -245,6 +267,7 @@ static int run(const struct cli_call *call, struct ink_error *err)
 out:
     stop(&export);
     ink_dataset_free(data);
+    ink_net_free(integers);
     ink_net_free(net);
     return status;
 }
@@ -255,10 +278,12 @@ const struct command cmd_verify = {
     .least_operands = 2,
     .most_operands = 3,
     .summary = "prove that an exported file gives what its model gives",
-    .about = "Runs EXPORT, a file that 'inkling export' wrote, and MODEL on the test images of DATA (by default the "
-             "data that MODEL was trained on), and tells the largest difference of a probability and how often the "
-             "answers are the same. A C file is compiled with $CC or cc; other files are read back as 'inkling import' "
-             "reads them. Exits with 4 if the difference is above 1e-6.",
+    .about =
+        "Runs EXPORT, a file that 'inkling export' wrote, and MODEL on the test images of DATA (by default the "
+        "data that MODEL was trained on), and tells the largest difference of a probability and how often the "
+        "answers are the same. A C file is compiled with $CC or cc; other files are read back as 'inkling import' "
+        "reads them. Exits with 4 if the difference is above 1e-6. An export of integers is compared with those of "
+        "MODEL, which is quantised again on DATA if it has floats.",
     .options =
         (const struct cli_option[]){
             CLI_OPTION_JSON(struct verify_arguments, json),

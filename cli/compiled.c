@@ -15,20 +15,40 @@
 
 extern char **environ;
 
-/* What stands around the export: it says its sizes, then answers each image. PREDICT and the sizes are the compiler's
- * arguments. */
+/* What stands around the export: it says its sizes, then answers each image. PREDICT and what else is in capitals are
+ * the compiler's arguments. */
 static const char frame[] = "#include <stdio.h>\n"
                             "int main(void)\n"
                             "{\n"
-                            "    static float image[INPUTS], probabilities[CLASSES], scratch[SCRATCH];\n"
+                            "    static float image[INPUTS], probabilities[CLASSES];\n"
                             "    const unsigned long long sizes[2] = { INPUTS, CLASSES };\n"
                             "    fwrite(sizes, sizeof sizes, 1, stdout);\n"
                             "    while (fflush(stdout) == 0 && fread(image, sizeof image, 1, stdin) == 1) {\n"
+                            "#if INTEGERS\n"
+                            "        static unsigned char bytes[INPUTS], scratch[SCRATCH_BYTES];\n"
+                            "        static int scores[CLASSES];\n"
+                            "        for (int i = 0; i < INPUTS; i++)\n"
+                            "            bytes[i] = (unsigned char)(image[i] * 255.0f + 0.5f);\n"
+                            "        PREDICT(bytes, scores, scratch);\n"
+                            "        PROBABILITIES(scores, probabilities);\n"
+                            "#else\n"
+                            "        static float scratch[SCRATCH_FLOATS];\n"
                             "        PREDICT(image, probabilities, scratch);\n"
+                            "#endif\n"
                             "        fwrite(probabilities, sizeof probabilities, 1, stdout);\n"
                             "    }\n"
                             "    return 0;\n"
                             "}\n";
+
+/* How an export begins NAME_predict. */
+static const struct prototype {
+    const char *type, *rest;
+    bool integers;
+} prototypes[] = {
+    { "void ", "_predict(const float *image", false },
+    { "int ", "_predict(const uint8_t *image", true },
+};
+#define PROTOTYPES (sizeof prototypes / sizeof prototypes[0])
 
 /* ---- Processes --------------------------------------------------------------------------------------------------- */
 
@@ -100,45 +120,61 @@ static int wait_for(pid_t process)
 
 /* ---- Compiling --------------------------------------------------------------------------------------------------- */
 
-/* Finds NAME in `void NAME_predict(const float *image, ...` of an export. */
-static enum ink_status find_name(const char *path, char name[LONGEST_NAME + 1], struct ink_error *err)
+/* NAME, if the line begins with this prototype. */
+static bool read_name(char name[LONGEST_NAME + 1], const char *line, const struct prototype *prototype)
+{
+    const size_t type = strlen(prototype->type);
+    const char *const end = strstr(line, prototype->rest);
+    const size_t length = end != NULL && strncmp(line, prototype->type, type) == 0 ? (size_t)(end - line) - type : 0;
+    bool fits = length > 0 && length <= LONGEST_NAME;
+    for (size_t i = 0; fits && i < length; i++)
+        fits = isalnum((unsigned char)line[type + i]) || line[type + i] == '_';
+    if (fits)
+        snprintf(name, LONGEST_NAME + 1, "%.*s", (int)length, line + type);
+    return fits;
+}
+
+/* Finds NAME and the prototype of an export. */
+static enum ink_status find_name(const char *path, char name[LONGEST_NAME + 1], const struct prototype **prototype,
+                                 struct ink_error *err)
 {
     FILE *const file = fopen(path, "r");
     char *line = NULL;
     size_t room = 0;
     if (file == NULL)
         return cli_fail(err, INK_FAILED, "%s: cannot open: %s", path, strerror(errno));
-    name[0] = 0;
-    while (name[0] == 0 && getline(&line, &room, file) >= 0) {
-        const char *const end = strstr(line, "_predict(const float *image");
-        const size_t length = end != NULL && strncmp(line, "void ", 5) == 0 ? (size_t)(end - line) - 5 : 0;
-        bool fits = length > 0 && length <= LONGEST_NAME;
-        for (size_t i = 0; fits && i < length; i++)
-            fits = isalnum((unsigned char)line[5 + i]) || line[5 + i] == '_';
-        if (fits)
-            snprintf(name, LONGEST_NAME + 1, "%.*s", (int)length, line + 5);
-    }
+    *prototype = NULL;
+    while (*prototype == NULL && getline(&line, &room, file) >= 0)
+        for (size_t i = 0; i < PROTOTYPES && *prototype == NULL; i++)
+            if (read_name(name, line, &prototypes[i]))
+                *prototype = &prototypes[i];
     const bool broken = ferror(file);
     free(line);
     fclose(file);
     if (broken)
         return cli_fail(err, INK_FAILED, "%s: cannot read: %s", path, strerror(errno));
-    if (name[0] == 0)
+    if (*prototype == NULL)
         return cli_fail(err, INK_BAD_INPUT,
                         "%s: expected 'void NAME_predict(const float *image, ...' of an export, found none", path);
     return INK_OK;
 }
 
 /* Runs the compiler; its messages go to our standard error. */
-static enum ink_status compile(const char *folder, const char *path, const char *name, struct ink_error *err)
+static enum ink_status compile(const char *folder, const char *path, const char *name,
+                               const struct prototype *prototype, struct ink_error *err)
 {
     char predict[128], inputs[128], classes[128], scratch[128], upper[LONGEST_NAME + 1] = "", output[128];
+    char integers[128], wanted[128], probabilities[128];
     for (size_t i = 0; name[i] != 0; i++)
         upper[i] = (char)toupper((unsigned char)name[i]);
+    const char *const unit = prototype->integers ? "BYTES" : "FLOATS";
     snprintf(predict, sizeof predict, "-DPREDICT=%s_predict", name);
     snprintf(inputs, sizeof inputs, "-DINPUTS=%s_INPUTS", upper);
     snprintf(classes, sizeof classes, "-DCLASSES=%s_CLASSES", upper);
-    snprintf(scratch, sizeof scratch, "-DSCRATCH=%s_SCRATCH_FLOATS", upper);
+    snprintf(scratch, sizeof scratch, "-DSCRATCH_%s=%s_SCRATCH_%s", unit, upper, unit);
+    snprintf(integers, sizeof integers, "-DINTEGERS=%d", prototype->integers);
+    snprintf(wanted, sizeof wanted, "-D%s_PROBABILITIES", upper);
+    snprintf(probabilities, sizeof probabilities, "-DPROBABILITIES=%s_probabilities", name);
     snprintf(output, sizeof output, "%s/run", folder);
 
     const char *const given = getenv("CC");
@@ -157,10 +193,9 @@ static enum ink_status compile(const char *folder, const char *path, const char 
          word = strtok_r(NULL, " ", &rest))
         words[count++] = word;
     /* The processor's own instructions, so that fmaf is one: it changes no result. */
-    const char *const arguments[] = {
-        "-O2", "-march=native", predict, inputs, classes, scratch, "-include", path, "-x", "c", "-",
-        "-o",  output,          "-lm",   NULL
-    };
+    const char *const arguments[] = { "-O2",  "-march=native", predict,    inputs, classes, scratch, integers,
+                                      wanted, probabilities,   "-include", path,   "-x",    "c",     "-",
+                                      "-o",   output,          "-lm",      NULL };
     memcpy(words + count, arguments, sizeof arguments);
 
     status = open_pipe(ends, err);
@@ -221,11 +256,13 @@ static enum ink_status launch(struct compiled *program, const char *path, struct
 enum ink_status compiled_start(struct compiled *program, const char *path, struct ink_error *err)
 {
     char name[LONGEST_NAME + 1];
+    const struct prototype *prototype = NULL;
     *program = (struct compiled){ .to = -1, .from = -1 };
     signal(SIGPIPE, SIG_IGN); /* a program that ends early is an error to be told, not our end */
-    enum ink_status status = find_name(path, name, err);
+    enum ink_status status = find_name(path, name, &prototype, err);
     if (status != INK_OK)
         return status;
+    program->integers = prototype->integers;
     const char *const parent = getenv("TMPDIR");
     const int length = snprintf(program->folder, sizeof program->folder, "%s/inkling-XXXXXX",
                                 parent != NULL && parent[0] != 0 ? parent : "/tmp");
@@ -236,7 +273,7 @@ enum ink_status compiled_start(struct compiled *program, const char *path, struc
         program->folder[0] = 0;
         return status;
     }
-    status = compile(program->folder, path, name, err);
+    status = compile(program->folder, path, name, prototype, err);
     return status != INK_OK ? status : launch(program, path, err);
 }
 

@@ -11,6 +11,7 @@ struct compiled {
     pid_t process;   /* 0 while it does not run */
     int to, from;    /* its standard input and output; -1 while it does not run */
     size_t inputs, classes;
+    bool integers; /* it computes in integers, as a quantised model does */
 };
 
 /* Compiles `path` with $CC, or cc, and starts it. INK_FAILED if there is no compiler or it fails; INK_BAD_INPUT if the

@@ -1,5 +1,5 @@
 # Turns the sections of INPUT, a C source, into a table of strings in OUTPUT, one string a section so that none is longer
-# than a compiler must take: cmake -DINPUT=infer.c -DOUTPUT=infer_text.c -P embed.cmake
+# than a compiler must take: cmake -DINPUT=infer.c -DTABLE=ink__infer -DOUTPUT=infer_text.c -P embed.cmake
 file(READ ${INPUT} text)
 # The text goes into C strings, and through CMake's, where a semicolon or a bracket would end a list's element.
 string(REPLACE "\\" "\\\\" text "${text}")
@@ -29,4 +29,4 @@ while(NOT text STREQUAL "")
   string(APPEND table "    { \"${name}\", \" ${needs} \",\n      \"${body}\\n\" },\n")
 endwhile()
 file(WRITE ${OUTPUT} "/* Made by cmake/embed.cmake. */\n#include \"format/csource.h\"\n\n"
-     "const struct ink__section ink__infer[] = {\n${table}    { NULL, NULL, NULL },\n};\n")
+     "const struct ink__section ${TABLE}[] = {\n${table}    { NULL, NULL, NULL },\n};\n")

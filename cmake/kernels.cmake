@@ -8,8 +8,14 @@ set_source_files_properties(${INK_KERNELS}/avx2.c PROPERTIES COMPILE_OPTIONS "${
 set_source_files_properties(${INK_KERNELS}/avx512.c PROPERTIES COMPILE_OPTIONS
   "${INK_KERNEL_FLAGS};-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx2;-mfma;-mprefer-vector-width=512")
 set_source_files_properties(${INK_KERNELS}/neon.c PROPERTIES COMPILE_OPTIONS "${INK_KERNEL_FLAGS}")
+# The integer kernels likewise.
+set_source_files_properties(${INK_KERNELS}/int8_portable.c PROPERTIES COMPILE_OPTIONS "${INK_KERNEL_FLAGS}")
+set_source_files_properties(${INK_KERNELS}/int8_avx2.c PROPERTIES COMPILE_OPTIONS "${INK_KERNEL_FLAGS};-mavx2")
+set_source_files_properties(${INK_KERNELS}/int8_vnni.c PROPERTIES COMPILE_OPTIONS
+  "${INK_KERNEL_FLAGS};-mavx512f;-mavx512dq;-mavx512bw;-mavx512vl;-mavx512vnni;-mprefer-vector-width=512")
 if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  list(APPEND INK_FOREIGN ${INK_KERNELS}/avx2.c ${INK_KERNELS}/avx512.c)
+  list(APPEND INK_FOREIGN ${INK_KERNELS}/avx2.c ${INK_KERNELS}/avx512.c ${INK_KERNELS}/int8_avx2.c
+    ${INK_KERNELS}/int8_vnni.c)
 endif()
 if(NOT CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   list(APPEND INK_FOREIGN ${INK_KERNELS}/neon.c)

@@ -299,7 +299,7 @@ struct ink_layer_info {
 };
 bool ink_net_layer(const struct ink_net *net, size_t i, struct ink_layer_info *info);
 
-/* The i-th parameter; false past the last. `data` is copied to the caller's `out` of `count` floats if out is not NULL.
+/* The i-th parameter; false past the last, and for a quantised net, which has integers. `data` is copied to the caller's `out` of `count` floats if out is not NULL.
  */
 struct ink_parameter_info {
     const char *name; /* "0.weight", "2.bias": the layer's index in the line */
@@ -308,6 +308,19 @@ struct ink_parameter_info {
     size_t count;
 };
 bool ink_net_parameter(const struct ink_net *net, size_t i, struct ink_parameter_info *info, float *out);
+
+/* ---- Quantisation ------------------------------------------------------------------------------------------------ */
+
+/* Makes of a trained net one of 8-bit integers, four times smaller, whose answers are almost the same: weights of a
+ * signed byte with a scale a unit or filter, values of a byte with a scale a layer, sums in 32 bits, norms folded. The
+ * ranges of the values are chosen by the least mean square error on 1,000 images of `data`, evenly spaced, which
+ * should be training images. The result runs, is evaluated, saved, loaded and exported as any net, but cannot be
+ * trained. INK_BAD_INPUT if the data do not fit, or if integers cannot hold the net. */
+enum ink_status ink_net_quantise(struct ink_net **out, const struct ink_net *net, const struct ink_dataset *data,
+                                 const struct ink_compute *compute, struct ink_error *err);
+bool ink_net_is_quantised(const struct ink_net *net);
+/* The bytes of its parameters: four each, or what the integers of a quantised net take. */
+size_t ink_net_bytes(const struct ink_net *net);
 
 /* ---- Inference --------------------------------------------------------------------------------------------------- */
 

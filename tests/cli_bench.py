@@ -5,7 +5,8 @@ from helper import check, check_run, environment, finish, folder, idx, run, writ
 
 import numpy as np
 
-ROWS = ["train_notebook", "train_lenet", "train_convnet", "latency_notebook", "latency_lenet", "evaluate_lenet", "load"]
+ROWS = ["train_notebook", "train_lenet", "train_convnet", "latency_notebook", "latency_lenet", "latency_lenet_int8",
+        "batches_notebook_int8", "evaluate_lenet", "load"]
 
 
 def check_rows(result, expected, train, test):
@@ -14,7 +15,7 @@ def check_rows(result, expected, train, test):
     check(result["train_images"] == train and result["test_images"] == test, f"bench --json: images of {result['data']}")
     for name, row in rows.items():
         check(0 < row["least"] <= row["seconds"] <= row["most"], f"bench --json: {name}: {row}")
-        images = {"train": train, "latency": 1, "evaluate": test, "load": train + test}[name.split("_")[0]]
+        images = {"train": train, "latency": 1, "batches": 1000, "evaluate": test, "load": train + test}[name.split("_")[0]]
         check(row["images"] == images, f"bench --json: {name} took {row['images']} images, expected {images}")
         check((row["gflops"] > 0) == (name != "load"), f"bench --json: {name}: {row['gflops']} GFLOP/s")
 

@@ -1,24 +1,14 @@
 """A model as a C file: compiled without a warning by every compiler here, and equal to the model bit for bit."""
 import json
 import os
-import pathlib
 import re
 import shutil
-import struct
 import subprocess
 
 import numpy as np
 
-from helper import check, check_run, environment, finish, folder, idx, read, run, write
-
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-STRICT = ["-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wdouble-promotion", "-Werror"]
-COMPILERS = [command for command in (["gcc", "-std=c99", "-O2"], ["gcc", "-std=c99", "-O3"], ["clang", "-std=c99", "-O2"],
-                                     ["g++", "-xc++", "-O2"], ["g++", "-xc++", "-std=c++98"], ["clang++", "-xc++", "-O2"])
-             if shutil.which(command[0])]
-ARM = ["arm-none-eabi-gcc", "-std=c99", "-O2", "-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
-QEMU = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none",
-        "-semihosting-config", "enable=on,target=native", "-kernel"]
+from exported import ARM, BOARD, COMPILERS, QEMU, ROOT, STRICT, build, make_data, write_model
+from helper import check, check_run, environment, finish, folder, read, run, write
 
 # Between them, every kind of layer and activation, whole blocks of lanes and what is left over.
 NETS = {
@@ -28,26 +18,6 @@ NETS = {
     "groups": "avgpool 2, conv 9 3x3 stride 2, norm, norm sigmoid, res [ conv 9 3x3 pad 1, norm relu, res [ gelu ] ], "
               "res [ dropout 0.5 ], globalavg, dense 40 relu, dense 10",
 }
-
-
-def make_data(path):
-    """A data set that any network learns: a bright bar on noise, its height the class."""
-    random = np.random.RandomState(0)
-    os.mkdir(path)
-    for name, count in (("train", 300), ("t10k", 100)):
-        labels = np.arange(count) % 10
-        images = random.randint(0, 40, (count, 28, 28))
-        images[np.arange(count)[:, None], (4 + 2 * labels)[:, None], 4:24] = 250
-        write(f"{path}/{name}-images-idx3-ubyte", idx(images))
-        write(f"{path}/{name}-labels-idx1-ubyte", idx(labels))
-    return images
-
-
-def build(*words):
-    """Runs a compiler, which must say nothing."""
-    done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
-    check(done.returncode == 0 and done.stderr == "", f"{' '.join(map(str, words))}: {done.returncode}, {done.stderr[:1500]}")
-    return done.returncode == 0
 
 
 def self_test(program, what):
@@ -122,16 +92,6 @@ def test_verify_refuses(model, strange, source, data, work):
     check(os.listdir(place) == [], f"verify leaves nothing behind, found {os.listdir(place)}")
 
 
-def write_model(path, metadata, tensors):
-    header, body = {"__metadata__": metadata}, b""
-    for name, values in sorted(tensors.items()):
-        header[name] = {"dtype": "F32", "shape": values.shape, "data_offsets": [len(body), len(body) + 4 * values.size]}
-        body += values.astype("<f4").tobytes()
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    return write(path, struct.pack("<Q", len(text)) + text + body)
-
-
 def test_strange_model(work):
     """Colour, means and deviations, and texts that would end a comment or a string."""
     random = np.random.RandomState(1)
@@ -183,8 +143,7 @@ def test_arm(source, name, work):
         print("no arm-none-eabi-gcc or qemu-system-arm: not run on a Cortex-M4")
         return
     elf, macro = f"{work}/{name}.elf", f"-D{name.upper()}_SELFTEST"
-    board = ["--specs=rdimon.specs", "-T", ROOT / "tests/arm/mps2.ld", ROOT / "tests/arm/start.c"]
-    if build(*ARM, *STRICT, macro, *board, source, "-o", elf, "-lm"):
+    if build(*ARM, *STRICT, macro, *BOARD, source, "-o", elf, "-lm"):
         check(self_test([*QEMU, elf], f"{name} on a Cortex-M4").endswith(" 0\n"), f"{name} on a Cortex-M4: the trainer's bits")
 
 

@@ -275,11 +275,16 @@ static void test_memory(void **state)
         for (int normalises = 0; normalises < 2; normalises++) {
             struct ink_net *net = make_net(nets[i].spec);
             struct ink__plan *plan = NULL;
+            struct ink__step steps[64];
             struct ink__place places[64];
             size_t scratch = 0;
             assert_int_equal(ink__plan_new(&plan, net, 1, false, 1.0, NULL, NULL), INK_OK);
             assert_true(plan->layer_count < 64);
-            assert_int_equal(ink__place_values(plan, normalises != 0, places, &scratch, NULL), INK_OK);
+            for (size_t s = 0; s < plan->layer_count; s++)
+                steps[s] = (struct ink__step){ &plan->layers[s], plan->value[s + 1].size, plan->work[s].skip };
+            assert_int_equal(ink__place_values(steps, plan->layer_count, plan->value[0].size, normalises != 0, places,
+                                               &scratch, NULL),
+                             INK_OK);
             check_places(plan, places, scratch);
             if (!normalises && scratch != nets[i].least)
                 fail_msg("%s: %zu floats, expected %zu", nets[i].spec, scratch, nets[i].least);

@@ -19,6 +19,11 @@ bool ink__cpu_has_avx512(void)
     return ink__cpu_has_avx2_fma() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
+
+bool ink__cpu_has_avx512_vnni(void)
+{
+    return ink__cpu_has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
 #else
 bool ink__cpu_has_avx2_fma(void)
 {
@@ -26,6 +31,11 @@ bool ink__cpu_has_avx2_fma(void)
 }
 
 bool ink__cpu_has_avx512(void)
+{
+    return false;
+}
+
+bool ink__cpu_has_avx512_vnni(void)
 {
     return false;
 }

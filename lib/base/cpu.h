@@ -7,6 +7,7 @@
 /* Both the processor's word (CPUID) and the operating system's (XGETBV) that the registers are saved. */
 bool ink__cpu_has_avx2_fma(void);
 bool ink__cpu_has_avx512(void); /* F, DQ, BW and VL */
+bool ink__cpu_has_avx512_vnni(void);
 bool ink__cpu_has_neon(void);
 
 #endif

@@ -158,6 +158,7 @@ static void flush(struct ink__writer *writer)
 void ink__writer_write(struct ink__writer *writer, const void *bytes, size_t size)
 {
     const unsigned char *from = bytes;
+    writer->synced = false;
     while (size > 0) {
         const size_t room = WRITE_BUFFER - writer->buffered;
         const size_t part = size < room ? size : room;
@@ -185,10 +186,13 @@ static void sync_folder(const char *path)
 
 enum ink_status ink__writer_sync(struct ink__writer *writer, struct ink_error *err)
 {
+    if (writer->synced)
+        return INK_OK;
     flush(writer);
     if (writer->error == 0 && fsync(writer->descriptor) != 0)
         writer->error = errno;
-    if (writer->error == 0)
+    writer->synced = writer->error == 0;
+    if (writer->synced)
         return INK_OK;
     errno = writer->error;
     const enum ink_status status = ink__fail_errno(err, writer->path, "write");

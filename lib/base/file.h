@@ -37,6 +37,7 @@ void ink__folder_abandon(struct ink__folder *folder);
 struct ink__writer {
     int descriptor;
     int error;              /* errno of the first failure */
+    bool synced;            /* all that was written */
     char *path, *temporary; /* owned */
     unsigned char *buffer;  /* owned */
     size_t buffered;

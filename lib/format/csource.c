@@ -1,193 +1,112 @@
 /*
  * A network as C: its weights as constants, the sections of lib/infer that it needs, and NAME_predict, which calls one
- * function a layer. The layers and the folded weights are those of an inference plan.
+ * function a layer. What is written layer by layer is left to a dialect.
  */
-#include <math.h>
+#include "format/csource.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/memory.h"
-#include "format/csource.h"
 
 #define MOST_SECTIONS  32
-#define LONGEST_NAME   64
 #define SELFTEST_SEEDS 16
 
-struct exporter {
-    const struct ink_net *net;
-    struct ink__plan *plan;
-    const char *name;
-    char upper[LONGEST_NAME + 1]; /* the name in capitals, for macros */
-    bool normalises;              /* the input has a mean or a deviation to be taken out */
-    struct ink__place *places;    /* (layer_count + 1) */
-    size_t scratch;               /* floats */
-    struct ink__writer writer;
-};
+/* ---- What dialects share ----------------------------------------------------------------------------------------- */
 
-/* ---- Layers ------------------------------------------------------------------------------------------------------ */
-
-static const char *const kind_sections[INK__KINDS] = {
-    [INK__DENSE] = "dense",         [INK__CONV] = "conv",   [INK__MAX_POOL] = "max_pool",
-    [INK__MEAN_POOL] = "mean_pool", [INK__NORM] = "affine", [INK__CLOSE] = "add",
-};
-
-static const char *const activation_sections[] = {
-    [INK__IDENTITY] = NULL,     [INK__RELU] = "relu", [INK__LEAKY] = "leaky",
-    [INK__SIGMOID] = "sigmoid", [INK__TANH] = "tanh", [INK__GELU] = "gelu",
-};
-
-static bool has_window(const struct ink__layer *l)
+struct ink__expression ink__place_text(const struct ink__source *s, size_t v)
 {
-    return l->kind == INK__CONV || l->kind == INK__MAX_POOL || l->kind == INK__MEAN_POOL;
-}
-
-static const struct ink__parameter *weight_of(const struct exporter *e, const struct ink__layer *l)
-{
-    return l->kind == INK__DENSE || l->kind == INK__CONV ? &e->net->parameters[l->parameter] : NULL;
-}
-
-/* `static const float NAME_WHAT_LAYER[] = { ... };` of rows `ld` floats apart. */
-static void put_array(struct exporter *e, const char *what, size_t layer, const float *values, size_t rows,
-                      size_t columns, size_t ld)
-{
-    ink__put(&e->writer, "static const float %s_%s_%zu[%zu] = {", e->name, what, layer, rows * columns);
-    for (size_t i = 0; i < rows * columns; i++) {
-        ink__put_text(&e->writer, i % 8 == 0 ? "\n    " : " ");
-        ink__put_float(&e->writer, values[i / columns * ld + i % columns]);
-        ink__put_text(&e->writer, ",");
-    }
-    ink__put_text(&e->writer, "\n};\n");
-}
-
-/* The constants of layer i. */
-static void put_constants(struct exporter *e, size_t i)
-{
-    const struct ink__work *work = &e->plan->work[i];
-    const struct ink__layer *l = work->layer;
-    const struct ink__parameter *p = weight_of(e, l);
-    if (has_window(l))
-        ink__put(&e->writer,
-                 "static const struct infer_window %s_window_%zu = { %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu };\n",
-                 e->name, i, l->in.height, l->in.width, l->in.channels, l->out.height, l->out.width, l->kernel_height,
-                 l->kernel_width, l->stride, l->pad);
-    if (p != NULL) {
-        put_array(e, "weight", i, work->weight, p->rows, p->columns, work->ld);
-        put_array(e, "bias", i, work->bias, 1, p->columns, 0);
-    }
-    if (l->kind == INK__NORM) {
-        const float *scale, *shift;
-        ink__norm_factors(work, &scale, &shift);
-        put_array(e, "scale", i, scale, 1, l->in.channels, 0);
-        put_array(e, "shift", i, shift, 1, l->in.channels, 0);
-    }
-}
-
-/* Where value v lies, as an expression. */
-struct expression {
-    char text[32];
-};
-
-static struct expression value(const struct exporter *e, size_t v)
-{
-    static const char *const rooms[] = {
-        [INK__IMAGE] = "image", [INK__SCRATCH] = "scratch", [INK__PROBABILITIES] = "probabilities"
+    const char *const rooms[] = {
+        [INK__IMAGE] = "image", [INK__SCRATCH] = "scratch", [INK__RESULT] = s->dialect->result
     };
-    const struct ink__place *place = &e->places[v];
-    struct expression at;
+    const struct ink__place *place = &s->places[v];
+    struct ink__expression at;
     snprintf(at.text, sizeof at.text, place->offset > 0 ? "%s + %zu" : "%s", rooms[place->room], place->offset);
     return at;
 }
 
-/* The calls of layer i. */
-static void put_calls(struct exporter *e, size_t i)
+void ink__put_window(struct ink__source *s, size_t i)
 {
-    const struct ink__layer *l = e->plan->work[i].layer;
-    const struct expression from = value(e, i), to = value(e, i + 1);
-    const char *const x = from.text, *const y = to.text, *const name = e->name;
-    const size_t count = ink__elements(l->out);
-    switch (l->kind) {
-    case INK__DENSE:
-        ink__put(&e->writer, "    infer_dense(%s, %zu, %s_weight_%zu, %s_bias_%zu, %s, %zu);\n", x,
-                 ink__elements(l->in), name, i, name, i, y, count);
-        break;
-    case INK__CONV:
-        ink__put(&e->writer, "    infer_conv(&%s_window_%zu, %s, %s_weight_%zu, %s_bias_%zu, %s, %zu);\n", name, i, x,
-                 name, i, name, i, y, l->out.channels);
-        break;
-    case INK__MAX_POOL:
-    case INK__MEAN_POOL:
-        ink__put(&e->writer, "    infer_%s(&%s_window_%zu, %s, %s);\n", kind_sections[l->kind], name, i, x, y);
-        break;
-    case INK__NORM:
-        ink__put(&e->writer, "    infer_affine(%s, %s_scale_%zu, %s_shift_%zu, %s, %zu, %zu);\n", x, name, i, name, i,
-                 y, l->in.height * l->in.width, l->in.channels);
-        break;
-    case INK__CLOSE:
-        ink__put(&e->writer, "    infer_add(%s, %s, %s, %zu);\n", x, value(e, l->partner).text, y, count);
-        break;
-    default:
-        break;
-    }
-    /* The activation works in place, except where it is the layer. */
-    const char *const in = l->kind == INK__MAP ? x : y;
-    if (l->activation == INK__LEAKY) {
-        ink__put(&e->writer, "    infer_leaky(%s, ", in);
-        ink__put_float(&e->writer, l->slope);
-        ink__put(&e->writer, ", %s, %zu);\n", y, count);
-    } else if (l->activation != INK__IDENTITY) {
-        ink__put(&e->writer, "    infer_%s(%s, %s, %zu);\n", activation_sections[l->activation], in, y, count);
-    }
+    const struct ink__layer *l = s->steps[i].layer;
+    if (l->kind == INK__CONV || l->kind == INK__MAX_POOL || l->kind == INK__MEAN_POOL)
+        ink__put(&s->writer,
+                 "static const struct infer_window %s_window_%zu = { %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu, %zu };\n",
+                 s->name, i, l->in.height, l->in.width, l->in.channels, l->out.height, l->out.width, l->kernel_height,
+                 l->kernel_width, l->stride, l->pad);
 }
 
-/* ---- The runtime ------------------------------------------------------------------------------------------------- */
-
-static void need(bool *needed, const char *name)
+static void need(const struct ink__section *sections, bool *needed, const char *name)
 {
-    for (size_t s = 0; name != NULL && ink__infer[s].name != NULL; s++)
-        needed[s] |= strcmp(ink__infer[s].name, name) == 0;
+    for (size_t i = 0; name != NULL && sections[i].name != NULL; i++)
+        needed[i] |= strcmp(sections[i].name, name) == 0;
 }
 
-/* The sections that the layers name, and those that they need in turn, which stand before them. */
-static void put_runtime(struct exporter *e)
+/* The marked sections, and those that they need in turn, which stand before them. */
+static void put_needed(struct ink__source *s, const struct ink__section *sections, bool *needed)
+{
+    size_t count = 0;
+    while (sections[count].name != NULL)
+        count++;
+    for (size_t i = count; i-- > 0;)
+        for (size_t t = 0; needed[i] && t < i; t++) {
+            char word[INK__LONGEST_NAME];
+            snprintf(word, sizeof word, " %s ", sections[t].name);
+            needed[t] |= strstr(sections[i].needs, word) != NULL;
+        }
+    for (size_t i = 0; i < count; i++)
+        if (needed[i]) {
+            ink__put_text(&s->writer, sections[i].text);
+            ink__put_text(&s->writer, "\n");
+        }
+}
+
+void ink__put_sections(struct ink__source *s, const struct ink__section *sections, const char *name)
 {
     bool needed[MOST_SECTIONS] = { false };
-    size_t count = 0;
-    need(needed, "base");
-    need(needed, "softmax");
-    need(needed, e->normalises ? "input" : NULL);
-    for (size_t i = 0; i < e->plan->layer_count; i++) {
-        if (e->plan->work[i].skip)
-            continue;
-        need(needed, kind_sections[e->plan->layers[i].kind]);
-        need(needed, activation_sections[e->plan->layers[i].activation]);
+    need(sections, needed, name);
+    put_needed(s, sections, needed);
+}
+
+static void put_runtime(struct ink__source *s)
+{
+    const struct ink__dialect *d = s->dialect;
+    bool needed[MOST_SECTIONS] = { false };
+    for (size_t k = 0; d->first[k] != NULL; k++)
+        need(d->sections, needed, d->first[k]);
+    need(d->sections, needed, s->normalises ? "input" : NULL);
+    for (size_t i = 0; i < s->step_count; i++) {
+        const char *names[2] = { NULL, NULL };
+        if (!s->steps[i].skip)
+            d->needs(s, i, names);
+        need(d->sections, needed, names[0]);
+        need(d->sections, needed, names[1]);
     }
-    while (ink__infer[count].name != NULL)
-        count++;
-    for (size_t s = count; s-- > 0;)
-        for (size_t t = 0; needed[s] && t < s; t++) {
-            char word[LONGEST_NAME];
-            snprintf(word, sizeof word, " %s ", ink__infer[t].name);
-            needed[t] |= strstr(ink__infer[s].needs, word) != NULL;
-        }
-    for (size_t s = 0; s < count; s++)
-        if (needed[s]) {
-            ink__put_text(&e->writer, ink__infer[s].text);
-            ink__put_text(&e->writer, "\n");
-        }
+    put_needed(s, d->sections, needed);
 }
 
 /* ---- The test inside --------------------------------------------------------------------------------------------- */
 
-/* The image that an exported file makes for its test: noise by a linear congruential generator. */
-static void make_noise(float *image, size_t count, uint32_t seed)
+/* The bytes that an exported file makes for its test: noise by a linear congruential generator. */
+static void make_noise(uint8_t *image, size_t count, uint32_t seed)
 {
     for (size_t i = 0; i < count; i++) {
         seed = seed * 1664525u + 1013904223u;
-        image[i] = (float)(seed >> 24) / 255.0f;
+        image[i] = (uint8_t)(seed >> 24);
     }
+}
+
+static const uint8_t *as_it_is(void *context, size_t i, size_t thread)
+{
+    (void)i;
+    (void)thread;
+    return context;
+}
+
+struct ink__batch ink__batch_of(uint8_t *image)
+{
+    return (struct ink__batch){ .count = 1, .image = as_it_is, .context = image };
 }
 
 static float largest(const float *p, size_t classes)
@@ -198,57 +117,31 @@ static float largest(const float *p, size_t classes)
     return most;
 }
 
-/* Of a few images the one whose answer is the least certain: a difference shows there best. */
-static enum ink_status put_selftest(struct exporter *e, struct ink_error *err)
+void ink__choose_noise(const struct ink__source *s, uint8_t *image, float *p, uint32_t *seed)
 {
-    const size_t inputs = ink__elements(e->net->input), classes = e->net->classes;
-    float *image = ink__array(inputs, sizeof *image);
-    float *result = ink__array(classes, sizeof *result), *best = ink__array(classes, sizeof *best);
-    enum ink_status status = INK_OK;
-    uint32_t best_seed = 0;
-    if (image == NULL || result == NULL || best == NULL) {
-        status = ink__fail_memory(err);
-        goto out;
-    }
-    for (uint32_t seed = 1; seed <= SELFTEST_SEEDS; seed++) {
-        make_noise(image, inputs, seed);
-        ink__plan_infer(e->plan, NULL, &(struct ink__batch){ .count = 1, .floats = image }, result);
-        if (seed == 1 || largest(result, classes) < largest(best, classes)) {
-            memcpy(best, result, classes * sizeof *best);
-            best_seed = seed;
+    const size_t inputs = ink__elements(s->net->input);
+    const struct ink__batch batch = ink__batch_of(image);
+    float least = 2.0f;
+    for (uint32_t candidate = 1; candidate <= SELFTEST_SEEDS; candidate++) {
+        make_noise(image, inputs, candidate);
+        ink__plan_infer(s->plan, NULL, &batch, p);
+        if (largest(p, s->net->classes) < least) {
+            least = largest(p, s->net->classes);
+            *seed = candidate;
         }
     }
-    ink__put(&e->writer,
-             "\n#ifdef %s_SELFTEST\n/* An image of noise, and what the trainer's own session gives for it. */\n",
-             e->upper);
-    ink__put_text(&e->writer, "#include <stdio.h>\n\n");
-    put_array(e, "expected", 0, best, 1, classes, 0);
-    ink__put(&e->writer,
-             "\nint main(void)\n{\n    static float image[%s_INPUTS], probabilities[%s_CLASSES], "
-             "scratch[%s_SCRATCH_FLOATS];\n"
-             "    unsigned long state = %luUL;\n    float difference = 0.0f;\n    int i;\n",
-             e->upper, e->upper, e->upper, (unsigned long)best_seed);
-    ink__put(&e->writer,
+    make_noise(image, inputs, *seed);
+    ink__plan_infer(s->plan, NULL, &batch, p);
+}
+
+void ink__put_noise(struct ink__source *s, uint32_t seed, const char *pixel)
+{
+    ink__put(&s->writer, "    unsigned long state = %luUL;\n    int i;\n", (unsigned long)seed);
+    ink__put(&s->writer,
              "    for (i = 0; i < %s_INPUTS; i++) {\n"
              "        state = (state * 1664525UL + 1013904223UL) & 0xffffffffUL;\n"
-             "        image[i] = (float)(state >> 24) / 255.0f;\n    }\n",
-             e->upper);
-    ink__put(&e->writer,
-             "    %s_predict(image, probabilities, scratch);\n    for (i = 0; i < %s_CLASSES; i++) {\n"
-             "        const float d = fabsf(probabilities[i] - %s_expected_0[i]);\n"
-             "        if (!(d <= difference)) /* NaN too */\n            difference = d;\n    }\n",
-             e->name, e->upper, e->name);
-    ink__put(
-        &e->writer,
-        "    printf(\"%s: largest difference %%g\\n\", (double)difference);\n"
-        "#ifdef %s_NO_FMA\n    return difference <= 1e-6f ? 0 : 1;\n#else\n    return difference <= 0.0f ? 0 : 1;\n"
-        "#endif\n}\n#endif\n",
-        e->name, e->upper);
-out:
-    free(image);
-    free(result);
-    free(best);
-    return status;
+             "        image[i] = %s;\n    }\n",
+             s->upper, pixel);
 }
 
 /* ---- The files --------------------------------------------------------------------------------------------------- */
@@ -259,124 +152,108 @@ static const char *last_part(const char *path)
     return slash != NULL ? slash + 1 : path;
 }
 
-static void put_about(struct exporter *e)
+static void put_about(struct ink__source *s)
 {
     static const char *const keys[] = { "dataset", "dataset_sha256", "validation_accuracy", "seed" };
-    ink__put_text(&e->writer, "/*\n * A trained network, written by inkling " INK_VERSION ".\n *\n *   network: ");
-    ink__put_comment(&e->writer, e->net->spec);
+    ink__put_text(&s->writer, "/*\n * A trained network, written by inkling " INK_VERSION ".\n *\n *   network: ");
+    ink__put_comment(&s->writer, s->net->spec);
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
-        const char *text = ink__net_get(e->net, keys[i]);
+        const char *text = ink__net_get(s->net, keys[i]);
         if (text != NULL) {
-            ink__put(&e->writer, "\n *   %s: ", keys[i]);
-            ink__put_comment(&e->writer, text);
+            ink__put(&s->writer, "\n *   %s: ", keys[i]);
+            ink__put_comment(&s->writer, text);
         }
     }
-    ink__put_text(&e->writer, "\n */\n");
+    ink__put_text(&s->writer, "\n */\n");
 }
 
-static void put_header(struct exporter *e)
+static void put_header(struct ink__source *s)
 {
-    const struct ink_shape in = e->net->input;
-    const char *u = e->upper;
-    put_about(e);
-    ink__put(&e->writer, "#ifndef %s_H\n#define %s_H\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n", u, u);
-    ink__put(&e->writer,
+    const struct ink_shape in = s->net->input;
+    const char *u = s->upper;
+    put_about(s);
+    ink__put(&s->writer, "#ifndef %s_H\n#define %s_H\n\n", u, u);
+    ink__put_text(&s->writer, s->dialect->includes);
+    ink__put_text(&s->writer, "#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n");
+    ink__put(&s->writer,
              "#define %s_HEIGHT %zu\n#define %s_WIDTH %zu\n#define %s_CHANNELS %zu\n"
              "#define %s_INPUTS %zu /* the product */\n#define %s_CLASSES %zu\n"
-             "#define %s_SCRATCH_FLOATS %zu\n\n",
-             u, in.height, u, in.width, u, in.channels, u, ink__elements(in), u, e->net->classes, u,
-             e->scratch > 0 ? e->scratch : 1);
-    ink__put(&e->writer, "/* The names of the classes. */\nextern const char *const %s_classes[%s_CLASSES];\n\n",
-             e->name, u);
-    ink__put(
-        &e->writer,
-        "/* What the network sees in an image: `image` is (height, width, channels) intensities from 0 to 1, a byte\n"
-        " * divided by 255; `probabilities` gets one number a class, adding up to 1; `scratch` is the caller's "
-        "memory,\n"
-        " * %s_SCRATCH_FLOATS floats, whose content does not matter before or after. The three do not overlap. */\n",
-        u);
-    ink__put(&e->writer, "void %s_predict(const float *image, float *probabilities, float *scratch);\n\n", e->name);
-    ink__put_text(&e->writer, "#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
+             "#define %s_SCRATCH_%s %zu\n",
+             u, in.height, u, in.width, u, in.channels, u, ink__elements(in), u, s->net->classes, u, s->dialect->unit,
+             s->scratch > 0 ? s->scratch : 1);
+    ink__put(&s->writer, "\n/* The names of the classes. */\nextern const char *const %s_classes[%s_CLASSES];\n\n",
+             s->name, u);
+    s->dialect->put_declaration(s);
+    ink__put_text(&s->writer, "\n#ifdef __cplusplus\n}\n#endif\n\n#endif\n");
 }
 
-static void put_predict(struct exporter *e)
+static void put_predict(struct ink__source *s)
 {
-    const struct ink__plan *plan = e->plan;
-    ink__put(&e->writer, "const char *const %s_classes[%s_CLASSES] = {\n", e->name, e->upper);
-    for (size_t c = 0; c < e->net->classes; c++) {
-        ink__put_text(&e->writer, "    ");
-        ink__put_string(&e->writer, e->net->class_names[c]);
-        ink__put_text(&e->writer, ",\n");
+    ink__put(&s->writer, "const char *const %s_classes[%s_CLASSES] = {\n", s->name, s->upper);
+    for (size_t c = 0; c < s->net->classes; c++) {
+        ink__put_text(&s->writer, "    ");
+        ink__put_string(&s->writer, s->net->class_names[c]);
+        ink__put_text(&s->writer, ",\n");
     }
-    ink__put(&e->writer, "};\n\nvoid %s_predict(const float *image, float *probabilities, float *scratch)\n{\n",
-             e->name);
-    if (e->scratch == 0)
-        ink__put_text(&e->writer, "    (void)scratch;\n");
-    if (e->normalises)
-        ink__put(&e->writer, "    infer_input(image, %s_mean_0, %s_scale_of_0, %s, %zu, %zu);\n", e->name, e->name,
-                 value(e, 0).text, e->net->input.height * e->net->input.width, e->net->input.channels);
-    for (size_t i = 0; i < plan->layer_count; i++) {
-        if (plan->work[i].skip)
+    ink__put_text(&s->writer, "};\n\n");
+    s->dialect->put_prototype(s);
+    ink__put_text(&s->writer, "\n{\n");
+    if (s->scratch == 0)
+        ink__put_text(&s->writer, "    (void)scratch;\n");
+    if (s->normalises)
+        s->dialect->put_input_call(s);
+    for (size_t i = 0; i < s->step_count; i++) {
+        const struct ink__layer *l = s->steps[i].layer;
+        if (s->steps[i].skip)
             continue;
-        ink__put_text(&e->writer, "    /* ");
-        ink__put_comment(&e->writer,
-                         plan->layers[i].kind == INK__CLOSE ? "the end of res [ ... ]" : plan->layers[i].text);
-        ink__put_text(&e->writer, " */\n");
-        put_calls(e, i);
+        ink__put_text(&s->writer, "    /* ");
+        ink__put_comment(&s->writer, l->kind == INK__CLOSE ? "the end of res [ ... ]" : l->text);
+        ink__put_text(&s->writer, " */\n");
+        s->dialect->put_calls(s, i);
     }
-    ink__put(&e->writer, "    infer_softmax(%s, probabilities, %zu);\n}\n", value(e, plan->layer_count).text,
-             e->net->classes);
+    s->dialect->put_end(s);
 }
 
-static enum ink_status put_source(struct exporter *e, const char *path_h, struct ink_error *err)
+static enum ink_status put_source(struct ink__source *s, const char *path_h, struct ink_error *err)
 {
-    put_about(e);
-    ink__put_text(&e->writer, "#include ");
-    ink__put(&e->writer, "\"%s\"\n\n", last_part(path_h));
-    ink__put(
-        &e->writer,
-        "/* With fmaf the results have the trainer's bits. Where the processor has no such instruction, compile with\n"
-        " * -D%s_NO_FMA: then they are within 1e-6. With -D%s_SELFTEST there is a main() that compares. */\n"
-        "#ifdef %s_NO_FMA\n#define INFER_NO_FMA\n#endif\n",
-        e->upper, e->upper, e->upper);
-    put_runtime(e);
-    if (e->normalises) {
-        put_array(e, "mean", 0, e->net->mean, 1, e->net->input.channels, 0);
-        put_array(e, "scale_of", 0, e->plan->input_scale, 1, e->net->input.channels, 0);
-    }
-    for (size_t i = 0; i < e->plan->layer_count; i++)
-        if (!e->plan->work[i].skip)
-            put_constants(e, i);
-    ink__put_text(&e->writer, "\n");
-    put_predict(e);
-    return put_selftest(e, err);
+    put_about(s);
+    ink__put_text(&s->writer, "#include ");
+    ink__put(&s->writer, "\"%s\"\n\n", last_part(path_h));
+    s->dialect->put_preamble(s);
+    put_runtime(s);
+    if (s->normalises)
+        s->dialect->put_input(s);
+    for (size_t i = 0; i < s->step_count; i++)
+        if (!s->steps[i].skip)
+            s->dialect->put_constants(s, i);
+    ink__put_text(&s->writer, "\n");
+    put_predict(s);
+    return s->dialect->put_selftest(s, err);
 }
 
 /* Both files, or neither: they are renamed only when both are on disk. */
-static enum ink_status write_files(struct exporter *e, const char *path_c, const char *path_h, struct ink_error *err)
+static enum ink_status write_files(struct ink__source *s, const char *path_c, const char *path_h, struct ink_error *err)
 {
     struct ink__writer header = { .descriptor = -1 };
-    enum ink_status status = ink__writer_open(&e->writer, path_h, err);
+    enum ink_status status = ink__writer_open(&s->writer, path_h, err);
     if (status != INK_OK)
         return status;
-    put_header(e);
-    header = e->writer;
-    e->writer = (struct ink__writer){ .descriptor = -1 };
+    put_header(s);
+    header = s->writer;
+    s->writer = (struct ink__writer){ .descriptor = -1 };
     status = ink__writer_sync(&header, err);
     if (status == INK_OK)
-        status = ink__writer_open(&e->writer, path_c, err);
+        status = ink__writer_open(&s->writer, path_c, err);
     if (status == INK_OK)
-        status = put_source(e, path_h, err);
+        status = put_source(s, path_h, err);
     if (status == INK_OK)
-        status = ink__writer_commit(&e->writer, err);
+        status = ink__writer_commit(&s->writer, err);
     if (status == INK_OK)
         status = ink__writer_commit(&header, err);
-    ink__writer_abandon(&e->writer);
+    ink__writer_abandon(&s->writer);
     ink__writer_abandon(&header);
     return status;
 }
-
-/* ---- What can be exported ---------------------------------------------------------------------------------------- */
 
 static bool is_identifier(const char *name)
 {
@@ -385,66 +262,43 @@ static bool is_identifier(const char *name)
     for (; name[length] != 0; length++)
         if (strchr(letters, name[length]) == NULL && strchr(digits, name[length]) == NULL)
             return false;
-    return length > 0 && length <= LONGEST_NAME && strchr(digits, name[0]) == NULL;
-}
-
-static bool all_finite(const float *values, size_t rows, size_t columns, size_t ld)
-{
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < columns; c++)
-            if (!isfinite(values[r * ld + c]))
-                return false;
-    return true;
-}
-
-static enum ink_status check(const struct exporter *e, struct ink_error *err)
-{
-    for (size_t i = 0; i < e->plan->layer_count; i++) {
-        const struct ink__work *work = &e->plan->work[i];
-        const struct ink__parameter *p = weight_of(e, work->layer);
-        const size_t channels = work->layer->in.channels;
-        bool finite = p == NULL || (all_finite(work->weight, p->rows, p->columns, work->ld) &&
-                                    all_finite(work->bias, 1, p->columns, 0));
-        if (work->layer->kind == INK__NORM && !work->skip) {
-            const float *scale, *shift;
-            ink__norm_factors(work, &scale, &shift);
-            finite = all_finite(scale, 1, channels, 0) && all_finite(shift, 1, channels, 0);
-        }
-        if (!finite)
-            return ink__fail(err, INK_BAD_INPUT, "network: layer %zu (%s): found a weight that is not a finite number",
-                             i, work->layer->text);
-    }
-    return INK_OK;
+    return length > 0 && length <= INK__LONGEST_NAME && strchr(digits, name[0]) == NULL;
 }
 
 enum ink_status ink_export_c(const struct ink_net *net, const char *name, const char *path_c, const char *path_h,
                              struct ink_error *err)
 {
-    struct exporter e = { .net = net, .name = name };
+    struct ink__source s = { .net = net,
+                             .dialect = net->int8 != NULL ? &ink__dialect_int8 : &ink__dialect_float,
+                             .name = name };
     if (!is_identifier(name))
         return ink__fail(err, INK_BAD_ARGUMENT,
-                         "name '%s': expected letters, digits and '_', at most %d, no digit first", name, LONGEST_NAME);
+                         "name '%s': expected letters, digits and '_', at most %d, no digit first", name,
+                         INK__LONGEST_NAME);
     for (size_t i = 0; name[i] != 0; i++)
-        e.upper[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
+        s.upper[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
     for (size_t c = 0; c < net->input.channels; c++)
-        e.normalises |= net->mean[c] != 0.0f || net->deviation[c] != 1.0f;
+        s.normalises |= net->mean[c] != 0.0f || net->deviation[c] != 1.0f;
 
     const struct ink_compute one = { .threads = 1 };
-    enum ink_status status = ink__plan_new(&e.plan, net, 1, false, 1.0, &one, err);
+    enum ink_status status = ink__plan_new(&s.plan, net, 1, false, 1.0, &one, err);
     if (status != INK_OK)
         return status;
-    e.places = ink__array(e.plan->layer_count + 1, sizeof *e.places);
-    if (e.places == NULL) {
+    s.steps = ink__array(net->layer_count + 1, sizeof *s.steps);
+    s.places = ink__array(net->layer_count + 2, sizeof *s.places);
+    if (s.steps == NULL || s.places == NULL) {
         status = ink__fail_memory(err);
         goto out;
     }
-    status = check(&e, err);
+    status = s.dialect->prepare(&s, err);
     if (status == INK_OK)
-        status = ink__place_values(e.plan, e.normalises, e.places, &e.scratch, err);
+        status = ink__place_values(s.steps, s.step_count, ink__elements(net->input), s.normalises, s.places, &s.scratch,
+                                   err);
     if (status == INK_OK)
-        status = write_files(&e, path_c, path_h, err);
+        status = write_files(&s, path_c, path_h, err);
 out:
-    free(e.places);
-    ink__plan_free(e.plan);
+    free(s.places);
+    free(s.steps);
+    ink__plan_free(s.plan);
     return status;
 }

@@ -8,7 +8,7 @@
 /* Memory of one value, or of several that are made in place from each other. Time is counted in values: layer i reads
  * and writes at time i + 1. */
 struct buffer {
-    size_t size; /* floats */
+    size_t size; /* elements */
     size_t first, last;
     size_t offset;
     enum ink__room room;
@@ -21,10 +21,10 @@ static bool works_in_place(const struct ink__layer *layer)
 }
 
 /* Whether a residual group that ends behind layer i adds a value that lies in `buffer` by now. */
-static bool is_awaited(const struct ink__plan *plan, const size_t *buffer_of, size_t i)
+static bool is_awaited(const struct ink__step *steps, size_t count, const size_t *buffer_of, size_t i)
 {
-    for (size_t j = i + 1; j < plan->layer_count; j++) {
-        const struct ink__layer *layer = &plan->layers[j];
+    for (size_t j = i + 1; j < count; j++) {
+        const struct ink__layer *layer = steps[j].layer;
         if (layer->kind == INK__CLOSE && layer->partner <= i && buffer_of[layer->partner] == buffer_of[i])
             return true;
     }
@@ -33,28 +33,29 @@ static bool is_awaited(const struct ink__plan *plan, const size_t *buffer_of, si
 
 /* Gives every value a buffer; the numbers of those are in buffer_of. The image is buffer 0 where nothing is made from
  * it: the network may not write there. Returns how many there are. */
-static size_t share(const struct ink__plan *plan, bool normalises, struct buffer *buffers, size_t *buffer_of)
+static size_t share(const struct ink__step *steps, size_t step_count, size_t input, bool normalises,
+                    struct buffer *buffers, size_t *buffer_of)
 {
     size_t count = 1;
-    buffers[0] = (struct buffer){ .size = plan->value[0].size, .room = normalises ? INK__SCRATCH : INK__IMAGE };
+    buffers[0] = (struct buffer){ .size = input, .room = normalises ? INK__SCRATCH : INK__IMAGE };
     buffer_of[0] = 0;
-    for (size_t i = 0; i < plan->layer_count; i++) {
-        const struct ink__layer *layer = &plan->layers[i];
+    for (size_t i = 0; i < step_count; i++) {
+        const struct ink__layer *layer = steps[i].layer;
         const size_t from = buffer_of[i], time = i + 1;
-        const bool may_write = buffers[from].room != INK__IMAGE && !is_awaited(plan, buffer_of, i);
-        if (plan->work[i].skip || (works_in_place(layer) && may_write)) {
+        const bool may_write = buffers[from].room != INK__IMAGE && !is_awaited(steps, step_count, buffer_of, i);
+        if (steps[i].skip || (works_in_place(layer) && may_write)) {
             buffer_of[time] = from;
         } else {
-            buffers[count] = (struct buffer){ .size = plan->value[time].size, .first = time, .room = INK__SCRATCH };
+            buffers[count] = (struct buffer){ .size = steps[i].size, .first = time, .room = INK__SCRATCH };
             buffer_of[time] = count++;
         }
         buffers[from].last = buffers[buffer_of[time]].last = time;
         if (layer->kind == INK__CLOSE)
             buffers[buffer_of[layer->partner]].last = time;
     }
-    struct buffer *result = &buffers[buffer_of[plan->layer_count]];
+    struct buffer *result = &buffers[buffer_of[step_count]];
     if (result->room == INK__SCRATCH)
-        result->room = INK__PROBABILITIES;
+        result->room = INK__RESULT;
     return count;
 }
 
@@ -68,7 +69,7 @@ static const struct buffer *find_conflict(const struct buffer *buffers, size_t c
     return NULL;
 }
 
-/* The largest buffer first, each as low as those before it leave room. Returns the floats they take. */
+/* The largest buffer first, each as low as those before it leave room. Returns the elements they take. */
 static size_t place(struct buffer *buffers, size_t count)
 {
     size_t end = 0;
@@ -86,19 +87,18 @@ static size_t place(struct buffer *buffers, size_t count)
     }
 }
 
-enum ink_status ink__place_values(const struct ink__plan *plan, bool normalises, struct ink__place *places,
-                                  size_t *scratch, struct ink_error *err)
+enum ink_status ink__place_values(const struct ink__step *steps, size_t count, size_t input, bool normalises,
+                                  struct ink__place *places, size_t *scratch, struct ink_error *err)
 {
-    const size_t values = plan->layer_count + 1;
-    struct buffer *buffers = ink__array(values, sizeof *buffers);
-    size_t *buffer_of = ink__array(values, sizeof *buffer_of);
+    struct buffer *buffers = ink__array(count + 1, sizeof *buffers);
+    size_t *buffer_of = ink__array(count + 1, sizeof *buffer_of);
     enum ink_status status = INK_OK;
     if (buffers == NULL || buffer_of == NULL) {
         status = ink__fail_memory(err);
         goto out;
     }
-    *scratch = place(buffers, share(plan, normalises, buffers, buffer_of));
-    for (size_t v = 0; v < values; v++)
+    *scratch = place(buffers, share(steps, count, input, normalises, buffers, buffer_of));
+    for (size_t v = 0; v <= count; v++)
         places[v] = (struct ink__place){ buffers[buffer_of[v]].room, buffers[buffer_of[v]].offset };
 out:
     free(buffers);

@@ -1,5 +1,6 @@
 /*
- * A network as a file: a tensor a parameter, and in the metadata what it takes to use them, see texts.h.
+ * A network as a file: a tensor a parameter, or the integers of a quantised one (model_int8.c), and in the metadata what
+ * it takes to use them, see texts.h.
  */
 #include <math.h>
 #include <stdio.h>
@@ -9,11 +10,11 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "format/import.h"
-#include "format/safetensors.h"
+#include "format/model.h"
 #include "format/texts.h"
-#include "nn/net.h"
 
-#define FORMAT "inkling-1"
+#define FORMAT           "inkling-1"
+#define FORMAT_QUANTISED "inkling-int8-1"
 
 /* ---- Saving ------------------------------------------------------------------------------------------------------ */
 
@@ -35,17 +36,22 @@ enum ink_status ink_net_save(const struct ink_net *net, const char *path, struct
     float *packed = NULL;
     struct ink__pair *texts;
     size_t text_count;
-    enum ink_status status = ink__texts_make(&texts, &text_count, net, FORMAT, path, err);
+    const size_t count = net->int8 != NULL ? net->int8->tensor_count : net->parameter_count;
+    const char *const format = net->int8 != NULL ? FORMAT_QUANTISED : FORMAT;
+    enum ink_status status = ink__texts_make(&texts, &text_count, net, format, path, err);
     if (status != INK_OK)
         return status;
-    entries = ink__array(net->parameter_count, sizeof *entries);
-    packed = ink__array(net->weight_count, sizeof *packed);
+    entries = ink__array(count, sizeof *entries);
+    packed = ink__array(net->int8 != NULL ? 0 : net->weight_count, sizeof *packed);
     if (entries == NULL || packed == NULL) {
         status = ink__fail_memory(err);
         goto out;
     }
-    list_parameters(entries, packed, net);
-    status = ink__safetensors_write(path, entries, net->parameter_count, texts, text_count, err);
+    if (net->int8 != NULL)
+        ink__int8_list(entries, net->int8);
+    else
+        list_parameters(entries, packed, net);
+    status = ink__safetensors_write(path, entries, count, texts, text_count, err);
 out:
     ink__pairs_free(texts, text_count);
     free(entries);
@@ -62,10 +68,16 @@ struct loading {
     struct ink_error *err;
 };
 
+static bool has_format(const struct ink__texts *texts, const char *format)
+{
+    const char *const found = ink__texts_find(texts, INK__TEXT_FORMAT);
+    return found != NULL && strcmp(found, format) == 0;
+}
+
 static enum ink_status check_format(const struct loading *l, const struct ink__texts *texts)
 {
     const char *const found = ink__texts_find(texts, INK__TEXT_FORMAT);
-    if (found != NULL && strcmp(found, FORMAT) == 0)
+    if (has_format(texts, FORMAT) || has_format(texts, FORMAT_QUANTISED))
         return INK_OK;
     return ink__fail(l->err, INK_BAD_INPUT,
                      "%s: metadata 'format': %s%.80s%s, expected '" FORMAT "' (is this a model of inkling's?)", l->path,
@@ -90,20 +102,30 @@ static const char *shape_text(char text[256], const size_t *shape, size_t rank)
     return text;
 }
 
-static enum ink_status check_tensor(const struct loading *l, const struct ink__parameter *p,
-                                    const struct ink__entry *entry)
+enum ink_status ink__check_entry(const struct ink__entry *found, const struct ink__entry *expected, const char *path,
+                                 struct ink_error *err)
 {
-    char found[256], expected[256];
-    if (entry == NULL)
-        return ink__fail(l->err, INK_BAD_INPUT, "%s: tensor '%s': missing, expected F32 of shape %s", l->path, p->name,
-                         shape_text(expected, p->shape, p->rank));
-    if (entry->dtype != INK__F32)
-        return ink__fail(l->err, INK_BAD_INPUT, "%s: tensor '%s': dtype is %s, expected F32", l->path, p->name,
-                         ink__dtypes[entry->dtype].name);
-    if (entry->rank != p->rank || memcmp(entry->shape, p->shape, p->rank * sizeof p->shape[0]) != 0)
-        return ink__fail(l->err, INK_BAD_INPUT, "%s: tensor '%s': shape is %s, expected %s", l->path, p->name,
-                         shape_text(found, entry->shape, entry->rank), shape_text(expected, p->shape, p->rank));
+    char shape[256], other[256];
+    const char *const dtype = ink__dtypes[expected->dtype].name;
+    if (found == NULL)
+        return ink__fail(err, INK_BAD_INPUT, "%s: tensor '%s': missing, expected %s of shape %s", path, expected->name,
+                         dtype, shape_text(shape, expected->shape, expected->rank));
+    if (found->dtype != expected->dtype)
+        return ink__fail(err, INK_BAD_INPUT, "%s: tensor '%s': dtype is %s, expected %s", path, expected->name,
+                         ink__dtypes[found->dtype].name, dtype);
+    if (found->rank != expected->rank ||
+        memcmp(found->shape, expected->shape, found->rank * sizeof found->shape[0]) != 0)
+        return ink__fail(err, INK_BAD_INPUT, "%s: tensor '%s': shape is %s, expected %s", path, expected->name,
+                         shape_text(other, found->shape, found->rank),
+                         shape_text(shape, expected->shape, expected->rank));
     return INK_OK;
+}
+
+static enum ink_status check_tensor(const struct loading *l, const struct ink__parameter *p)
+{
+    struct ink__entry expected = { .name = p->name, .dtype = INK__F32, .rank = p->rank };
+    memcpy(expected.shape, p->shape, sizeof p->shape);
+    return ink__check_entry(ink__safetensors_find(l->file, p->name), &expected, l->path, l->err);
 }
 
 /* The file has the network's parameters and nothing else. */
@@ -115,10 +137,8 @@ static enum ink_status check_tensors(const struct loading *l)
         if (find_parameter(l->net, entry->name) == NULL)
             return ink__fail(l->err, INK_BAD_INPUT, "%s: tensor '%s': not of this network, expected %zu others",
                              l->path, entry->name, l->net->parameter_count);
-    for (size_t i = 0; status == INK_OK && i < l->net->parameter_count; i++) {
-        const struct ink__parameter *p = &l->net->parameters[i];
-        status = check_tensor(l, p, ink__safetensors_find(l->file, p->name));
-    }
+    for (size_t i = 0; status == INK_OK && i < l->net->parameter_count; i++)
+        status = check_tensor(l, &l->net->parameters[i]);
     return status;
 }
 
@@ -152,6 +172,14 @@ static enum ink_status read_weights(const struct loading *l)
     return ink__net_check(l->net, l->path, l->err);
 }
 
+static enum ink_status read_floats(const struct loading *l)
+{
+    enum ink_status status = check_tensors(l); /* before the weights take memory: now that is no more than the file's */
+    if (status == INK_OK)
+        status = ink__net_allocate(l->net, l->err);
+    return status == INK_OK ? read_weights(l) : status;
+}
+
 enum ink_status ink_net_load(struct ink_net **out, const char *path, struct ink_error *err)
 {
     struct ink__safetensors *file;
@@ -170,12 +198,10 @@ enum ink_status ink_net_load(struct ink_net **out, const char *path, struct ink_
         status = ink__texts_name(l.net, &texts, path, err);
     if (status == INK_OK)
         status = ink__texts_scale(l.net, &texts, path, err);
-    if (status == INK_OK)
-        status = check_tensors(&l); /* before the weights take memory: now that is no more than the file's */
-    if (status == INK_OK)
-        status = ink__net_allocate(l.net, err);
-    if (status == INK_OK)
-        status = read_weights(&l);
+    if (status == INK_OK && has_format(&texts, FORMAT_QUANTISED))
+        status = ink__int8_read(l.net, file, path, err);
+    else if (status == INK_OK)
+        status = read_floats(&l);
     ink__safetensors_free(file);
     if (status == INK_OK)
         *out = l.net;

@@ -243,9 +243,12 @@ static void add_nodes(struct exporter *e)
 enum ink_status ink_export_onnx(const struct ink_net *net, const char *path, struct ink_error *err)
 {
     struct exporter e = { .net = net, .flow = { .name = INK__ONNX_INPUT } };
-    enum ink_status status = ink__onnx_make(&e.graph, net->layer_count * LAYER_NODES + OTHER_NODES,
-                                            net->layer_count * LAYER_TENSORS + OTHER_TENSORS,
-                                            net->weight_count + net->layer_count + OTHER_FLOATS, err);
+    enum ink_status status = ink__net_need_floats(net, err);
+    if (status != INK_OK)
+        return status;
+    status = ink__onnx_make(&e.graph, net->layer_count * LAYER_NODES + OTHER_NODES,
+                            net->layer_count * LAYER_TENSORS + OTHER_TENSORS,
+                            net->weight_count + net->layer_count + OTHER_FLOATS, err);
     e.kept = ink__array(net->layer_count, sizeof *e.kept);
     if (status == INK_OK && e.kept == NULL)
         status = ink__fail_memory(err);

@@ -12,8 +12,8 @@
 #define MOST_NAME_BYTES 255
 
 const struct ink__dtype_info ink__dtypes[INK__DTYPES] = {
-    [INK__U8] = { "U8", 1 },   [INK__U32] = { "U32", 4 }, [INK__U64] = { "U64", 8 },
-    [INK__I64] = { "I64", 8 }, [INK__F32] = { "F32", 4 }, [INK__F64] = { "F64", 8 },
+    [INK__U8] = { "U8", 1 },   [INK__I8] = { "I8", 1 },   [INK__U32] = { "U32", 4 }, [INK__I32] = { "I32", 4 },
+    [INK__U64] = { "U64", 8 }, [INK__I64] = { "I64", 8 }, [INK__F32] = { "F32", 4 }, [INK__F64] = { "F64", 8 },
 };
 
 size_t ink__entry_count(const struct ink__entry *entry)
@@ -154,7 +154,7 @@ static enum ink_status read_dtype(struct ink__entry *entry, const json_t *value,
             return INK_OK;
         }
     }
-    return wrong(at, entry->name, "dtype", value, "U8, U32, U64, I64, F32 or F64");
+    return wrong(at, entry->name, "dtype", value, "U8, I8, U32, I32, U64, I64, F32 or F64");
 }
 
 static enum ink_status read_shape(struct ink__entry *entry, size_t *bytes, const json_t *value, struct place at)

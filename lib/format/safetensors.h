@@ -20,7 +20,7 @@
 #define INK__METADATA_KEY      "__metadata__"
 
 /* The element types that are read and written, of all that the format knows. */
-enum ink__dtype { INK__U8, INK__U32, INK__U64, INK__I64, INK__F32, INK__F64, INK__DTYPES };
+enum ink__dtype { INK__U8, INK__I8, INK__U32, INK__I32, INK__U64, INK__I64, INK__F32, INK__F64, INK__DTYPES };
 
 struct ink__dtype_info {
     const char *name; /* "F32" */

@@ -1,7 +1,7 @@
 /*
  * What is known about a network as texts by key, the metadata of its files:
  *
- *   format              what kind of file it is: inkling-1
+ *   format              what kind of file it is: inkling-1, of integers inkling-int8-1
  *   spec                the line of text
  *   input               28x28x1
  *   classes             ["0", "1", ...]

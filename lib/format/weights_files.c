@@ -38,6 +38,9 @@ static enum ink_status pack(struct packed *packed, const struct ink_net *net, en
                             struct ink_error *err)
 {
     *packed = (struct packed){ .count = 0 };
+    const enum ink_status status = ink__net_need_floats(net, err);
+    if (status != INK_OK)
+        return status;
     packed->list = ink__weights_list(net, layout, &packed->count);
     packed->values = ink__array(net->weight_count, sizeof *packed->values);
     packed->data = packed->list != NULL ? ink__array(packed->count, sizeof *packed->data) : NULL;

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "base/suggest.h"
+#include "nn/int8.h"
 
 static const struct ink_preset presets[] = {
     { .name = "notebook",
@@ -324,6 +325,7 @@ void ink_net_free(struct ink_net *net)
     free(net->layers);
     free(net->parameters);
     free(net->weights);
+    ink__int8_free(net->int8);
     free(net);
 }
 
@@ -425,6 +427,26 @@ size_t ink_net_parameters(const struct ink_net *net)
     return sum;
 }
 
+enum ink_status ink__net_need_floats(const struct ink_net *net, struct ink_error *err)
+{
+    return net->int8 == NULL ? INK_OK : ink__fail(err, INK_BAD_ARGUMENT, "network: quantised, expected one of floats");
+}
+
+bool ink_net_is_quantised(const struct ink_net *net)
+{
+    return net->int8 != NULL;
+}
+
+size_t ink_net_bytes(const struct ink_net *net)
+{
+    size_t floats = 0;
+    if (net->int8 != NULL)
+        return ink__int8_bytes(net->int8);
+    for (size_t i = 0; i < net->parameter_count; i++)
+        floats += net->parameters[i].rows * net->parameters[i].columns;
+    return floats * sizeof *net->weights;
+}
+
 bool ink_net_layer(const struct ink_net *net, size_t i, struct ink_layer_info *info)
 {
     if (i >= net->layer_count)
@@ -446,7 +468,7 @@ bool ink_net_layer(const struct ink_net *net, size_t i, struct ink_layer_info *i
 
 bool ink_net_parameter(const struct ink_net *net, size_t i, struct ink_parameter_info *info, float *out)
 {
-    if (i >= net->parameter_count)
+    if (i >= net->parameter_count || net->int8 != NULL)
         return false;
     const struct ink__parameter *p = &net->parameters[i];
     *info = (struct ink_parameter_info){ .name = p->name, .rank = p->rank, .count = p->rows * p->columns };

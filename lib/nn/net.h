@@ -59,6 +59,8 @@ struct ink__pair {
     char *key, *value;
 };
 
+struct ink__int8;
+
 struct ink_net {
     struct ink_shape input;
     struct ink__layer *layers;
@@ -69,7 +71,8 @@ struct ink_net {
     size_t classes;
     char *spec;
     float mean[4], deviation[4]; /* of the intensities by channel: the first layer sees (x - mean) / deviation */
-    float *weights;              /* all parameters, 64-byte aligned */
+    float *weights;              /* all parameters, 64-byte aligned; NULL in a quantised net, which has */
+    struct ink__int8 *int8;      /* integers instead, see nn/int8.h; else NULL */
     size_t weight_count;         /* floats, padding included */
     char **class_names;          /* (classes) */
     struct ink__pair *metadata;
@@ -95,6 +98,9 @@ enum ink_status ink__spec_parse(struct ink_net *net, const char *spec, struct in
 
 /* Lays out the parameters of net->layers. */
 enum ink_status ink__net_layout(struct ink_net *net, struct ink_error *err);
+
+/* INK_BAD_ARGUMENT for a quantised net, where floats are needed. */
+enum ink_status ink__net_need_floats(const struct ink_net *net, struct ink_error *err);
 
 /* A network without weights: a few words in a file may ask for gigabytes, so the file is checked first. */
 enum ink_status ink__net_make(struct ink_net **out, struct ink_shape input, const char *spec, struct ink_error *err);

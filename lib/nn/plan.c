@@ -284,6 +284,8 @@ enum ink_status ink__plan_new(struct ink__plan **out, const struct ink_net *net,
     *out = NULL;
     if (compute == NULL)
         compute = &defaults;
+    if (training && net->int8 != NULL)
+        return ink__fail(err, INK_BAD_ARGUMENT, "network: quantised, which cannot be trained");
     struct ink__plan *plan = ink__array(1, sizeof *plan);
     if (plan == NULL)
         return ink__fail_memory(err);
@@ -303,6 +305,13 @@ enum ink_status ink__plan_new(struct ink__plan **out, const struct ink_net *net,
         plan->threads = MOST_THREADS;
     if (training && plan->threads > INK__GROUPS)
         plan->threads = INK__GROUPS;
+    if (net->int8 != NULL) {
+        status = ink__int8_plan_new(&plan->int8, net, plan->threads, plan->kernels, err);
+        if (status != INK_OK)
+            goto fail;
+        *out = plan;
+        return INK_OK;
+    }
     if (!allocate(plan)) {
         status = ink__fail_memory(err);
         goto fail;
@@ -347,6 +356,7 @@ void ink__plan_free(struct ink__plan *plan)
 {
     if (plan == NULL)
         return;
+    ink__int8_plan_free(plan->int8);
     for (size_t i = 0; plan->work != NULL && i < plan->layer_count; i++) {
         free(plan->work[i].conv);
         free(plan->work[i].norm);

@@ -17,6 +17,7 @@
 
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "nn/int8.h"
 #include "nn/net.h"
 
 /* Groups in a batch: how far the weight gradient of a convolution is split, so also how many threads a step can use. */
@@ -132,11 +133,12 @@ struct ink__plan {
     size_t segments;
     size_t count; /* samples of the batch being run */
     struct ink__arena arena;
-    float *weights;            /* the net's own in training, a folded copy otherwise */
-    float *gradient;           /* in the layout of the weights */
-    struct ink__tensor *value; /* (layer_count + 1): value[0] is the input, value[i + 1] layer i's output */
-    struct ink__tensor *slope; /* (layer_count + 1): their gradients */
-    int32_t *unit;             /* 0, 1, 2, ... */
+    float *weights;              /* the net's own in training, a folded copy otherwise */
+    float *gradient;             /* in the layout of the weights */
+    struct ink__tensor *value;   /* (layer_count + 1): value[0] is the input, value[i + 1] layer i's output */
+    struct ink__tensor *slope;   /* (layer_count + 1): their gradients */
+    struct ink__int8_plan *int8; /* of a quantised net: all there is, but for the first members */
+    int32_t *unit;               /* 0, 1, 2, ... */
     size_t unit_count;
     bool sparse_input; /* the first layer is dense and its images are mostly zero */
     size_t panels;     /* of columns, into which a sparse first layer is split for several threads; else 0 */
@@ -151,7 +153,7 @@ struct ink__plan {
 
 /* Makes a plan. In training it computes with net->weights themselves, and layers write net's running statistics;
  * otherwise with a copy that ink__plan_load fills. `density` is the share of input bytes that are not zero, 1 if
- * unknown. */
+ * unknown. A quantised net cannot be trained. */
 enum ink_status ink__plan_new(struct ink__plan **out, const struct ink_net *net, size_t batch, bool training,
                               double density, const struct ink_compute *compute, struct ink_error *err);
 void ink__plan_free(struct ink__plan *plan);
@@ -163,6 +165,11 @@ void ink__plan_load(struct ink__plan *plan, const float *weights);
 /* Forward only. Writes the (count, classes) probabilities. */
 void ink__plan_infer(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch,
                      float *probabilities);
+
+/* The same step by step, of at most INK__CHUNK samples, for who wants to see the values on the way: the input, and then
+ * layer i. They are at ink__at(&plan->value[i + 1], 0, 0) until layer i is run again. */
+void ink__plan_load_input(struct ink__plan *plan, const struct ink__batch *batch);
+void ink__plan_forward(struct ink__plan *plan, size_t i, const struct ink__batch *batch);
 
 /* Forward and backward of one batch. The gradients of the parameters are then formed by the layers' `gradient`. */
 void ink__plan_step(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch);

@@ -242,7 +242,23 @@ void ink__plan_infer(struct ink__plan *plan, struct ink__pool *pool, const struc
                      float *probabilities)
 {
     struct inference run = { plan, batch, probabilities };
+    if (plan->int8 != NULL) {
+        ink__int8_infer(plan->int8, pool, batch, probabilities);
+        return;
+    }
     ink__pool_do(pool, (batch->count + INK__CHUNK - 1) / INK__CHUNK, infer_chunk, &run);
+}
+
+void ink__plan_load_input(struct ink__plan *plan, const struct ink__batch *batch)
+{
+    const struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch };
+    load_input(&worker, 0, batch->count);
+}
+
+void ink__plan_forward(struct ink__plan *plan, size_t i, const struct ink__batch *batch)
+{
+    const struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch };
+    forward(&worker, i, i + 1, 0, batch->count);
 }
 
 /* ---- What went wrong --------------------------------------------------------------------------------------------- */

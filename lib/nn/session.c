@@ -44,7 +44,7 @@ static void run(struct ink_session *session, const struct ink__batch *batch, flo
 {
     ink__plan_infer(session->plan, NULL, batch, probabilities);
     if (batch->count > 0)
-        session->last = (batch->count - 1) % INK__CHUNK;
+        session->last = (batch->count - 1) % (session->plan->int8 != NULL ? INK__INT8_CHUNK : INK__CHUNK);
 }
 
 void ink_session_run(struct ink_session *session, const float *images, size_t n, float *probabilities)
@@ -75,6 +75,10 @@ bool ink_session_layer(const struct ink_session *session, size_t i, float *out)
     const struct ink__plan *plan = session->plan;
     if (i >= plan->layer_count)
         return false;
+    if (plan->int8 != NULL) {
+        ink__int8_value(plan->int8, i + 1, session->last, out);
+        return true;
+    }
     const struct ink__tensor *value = &plan->value[i + 1];
     memcpy(out, ink__at(value, 0, 0) + session->last * value->size, value->size * sizeof *out);
     return true;

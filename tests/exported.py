@@ -1,0 +1,51 @@
+"""What the tests of exports share: data that any network learns, models made by hand, and the compilers there are."""
+import json
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+
+import numpy as np
+
+from helper import check, idx, write
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+STRICT = ["-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wdouble-promotion", "-Werror"]
+COMPILERS = [command for command in (["gcc", "-std=c99", "-O2"], ["gcc", "-std=c99", "-O3"], ["clang", "-std=c99", "-O2"],
+                                     ["g++", "-xc++", "-O2"], ["g++", "-xc++", "-std=c++98"], ["clang++", "-xc++", "-O2"])
+             if shutil.which(command[0])]
+ARM = ["arm-none-eabi-gcc", "-std=c99", "-O2", "-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"]
+BOARD = ["--specs=rdimon.specs", "-T", ROOT / "tests/arm/mps2.ld", ROOT / "tests/arm/start.c"]
+QEMU = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none",
+        "-semihosting-config", "enable=on,target=native", "-kernel"]
+
+
+def make_data(path):
+    """A data set that any network learns: a bright bar on noise, its height the class. Returns the test images."""
+    random = np.random.RandomState(0)
+    os.mkdir(path)
+    for name, count in (("train", 300), ("t10k", 100)):
+        labels = np.arange(count) % 10
+        images = random.randint(0, 40, (count, 28, 28))
+        images[np.arange(count)[:, None], (4 + 2 * labels)[:, None], 4:24] = 250
+        write(f"{path}/{name}-images-idx3-ubyte", idx(images))
+        write(f"{path}/{name}-labels-idx1-ubyte", idx(labels))
+    return images
+
+
+def build(*words):
+    """Runs a compiler, which must say nothing."""
+    done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
+    check(done.returncode == 0 and done.stderr == "", f"{' '.join(map(str, words))}: {done.returncode}, {done.stderr[:1500]}")
+    return done.returncode == 0
+
+
+def write_model(path, metadata, tensors):
+    header, body = {"__metadata__": metadata}, b""
+    for name, values in sorted(tensors.items()):
+        header[name] = {"dtype": "F32", "shape": values.shape, "data_offsets": [len(body), len(body) + 4 * values.size]}
+        body += values.astype("<f4").tobytes()
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    return write(path, struct.pack("<Q", len(text)) + text + body)
