@@ -78,8 +78,8 @@ struct command {
     int (*run)(const struct cli_call *call, struct ink_error *err);
 };
 
-extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_convert, cmd_export, cmd_verify,
-    cmd_notebook, cmd_fetch, cmd_bench, cmd_selftest, cmd_recipes, cmd_tune;
+extern const struct command cmd_train, cmd_eval, cmd_predict, cmd_show, cmd_convert, cmd_import, cmd_export, cmd_verify,
+    cmd_serve, cmd_recipes, cmd_tune, cmd_fetch, cmd_notebook, cmd_bench, cmd_selftest;
 
 /* ---- What commands share ----------------------------------------------------------------------------------------- */
 
@@ -96,6 +96,13 @@ void cli_print_error(const struct ink_error *err);
 /* The candidate nearest to a misspelt `word`, or NULL if none is near. `candidate(context, i)` gives the i-th word,
  * NULL past the last. */
 const char *cli_nearest(const char *word, const char *(*candidate)(const void *context, size_t i), const void *context);
+
+/* Whether `path` is a name that ends in `ending`, with something before it. */
+bool cli_ends_with(const char *path, const char *ending);
+
+/* The layouts of weights by name, for --layout; and the one called `name`, INK_LAYOUT_ANY if it is NULL. */
+const char *cli_layout_name(size_t i);
+enum ink_layout cli_layout(const char *name);
 
 /* The folders in which data sets are looked for, ended by NULL: $INKLING_DATA, ./data, $XDG_DATA_HOME/inkling (or
  * ~/.local/share/inkling), /usr/share/datasets. Those that are not set are left out. One allocation: release it with

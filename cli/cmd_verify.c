@@ -6,11 +6,113 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_DIFFERENCE 1e-6
-
 struct verify_arguments {
     bool json;
 };
+
+/* ---- What an export may be --------------------------------------------------------------------------------------- */
+
+/* An export that runs. Which members count depends on its kind. */
+struct running {
+    const struct kind *kind;
+    size_t inputs, classes;
+    struct compiled program;
+    struct ink_net *net;
+    struct ink_session *session;
+};
+
+/* The kinds, told apart by how the name ends. */
+struct kind {
+    const char *ending;
+    double most_difference; /* of a probability, to be accepted */
+    /* Starts it and says its sizes. `net` is the model that it is compared with. */
+    enum ink_status (*start)(struct running *export, const char *path, const struct ink_net *net,
+                             struct ink_error *err);
+    enum ink_status (*predict)(const struct running *export, const float *image, float *probabilities,
+                               struct ink_error *err);
+};
+
+static enum ink_status start_c(struct running *export, const char *path, const struct ink_net *net,
+                               struct ink_error *err)
+{
+    (void)net;
+    const enum ink_status status = compiled_start(&export->program, path, err);
+    export->inputs = export->program.inputs;
+    export->classes = export->program.classes;
+    return status;
+}
+
+static enum ink_status predict_c(const struct running *export, const float *image, float *probabilities,
+                                 struct ink_error *err)
+{
+    return compiled_predict(&export->program, image, probabilities, err);
+}
+
+/* What 'inkling import' makes of it. */
+static enum ink_status start_import(struct running *export, const char *path, const struct ink_net *net,
+                                    struct ink_error *err)
+{
+    const struct ink_import_options options = { .input = ink_net_input(net), .spec = ink_net_spec(net) };
+    struct ink_compute compute;
+    enum ink_status status = ink_net_import(&export->net, path, &options, err);
+    if (status == INK_OK)
+        status = cli_compute(&compute, 1, err);
+    if (status == INK_OK)
+        status = ink_session_new(&export->session, export->net, 1, &compute, err);
+    if (status != INK_OK)
+        return status;
+    const struct ink_shape in = ink_net_input(export->net);
+    export->inputs = in.height * in.width * in.channels;
+    export->classes = ink_net_classes(export->net);
+    return INK_OK;
+}
+
+static enum ink_status predict_import(const struct running *export, const float *image, float *probabilities,
+                                      struct ink_error *err)
+{
+    (void)err;
+    ink_session_run(export->session, image, 1, probabilities);
+    return INK_OK;
+}
+
+static const struct kind kinds[] = {
+    { ".c", 1e-6, start_c, predict_c },
+    { ".onnx", 1e-6, start_import, predict_import },
+    { ".npz", 1e-6, start_import, predict_import },
+    { ".safetensors", 1e-6, start_import, predict_import },
+};
+#define KINDS (sizeof kinds / sizeof kinds[0])
+
+static void stop(struct running *export)
+{
+    compiled_stop(&export->program);
+    ink_session_free(export->session);
+    ink_net_free(export->net);
+}
+
+static enum ink_status start(struct running *export, const char *path, const struct ink_net *net, struct ink_error *err)
+{
+    const struct ink_shape in = ink_net_input(net);
+    const size_t inputs = in.height * in.width * in.channels, classes = ink_net_classes(net);
+    char endings[128] = "";
+    for (size_t i = 0; i < KINDS && export->kind == NULL; i++) {
+        const size_t used = strlen(endings);
+        if (cli_ends_with(path, kinds[i].ending))
+            export->kind = &kinds[i];
+        else
+            snprintf(endings + used, sizeof endings - used, "%s%s", used > 0 ? ", " : "", kinds[i].ending);
+    }
+    if (export->kind == NULL)
+        return cli_fail_usage(err, "verify", "EXPORT: found '%s', expected a name that ends in one of %s", path,
+                              endings);
+    const enum ink_status status = export->kind->start(export, path, net, err);
+    if (status == INK_OK && (export->inputs != inputs || export->classes != classes))
+        return cli_fail(err, INK_BAD_INPUT, "%s: found %zu inputs and %zu classes, the model has %zu and %zu", path,
+                        export->inputs, export->classes, inputs, classes);
+    return status;
+}
+
+/* ---- Comparing --------------------------------------------------------------------------------------------------- */
 
 /* What was found over all images. */
 struct comparison {
@@ -39,10 +141,10 @@ static void compare(struct comparison *found, const float *ours, const float *th
     }
 }
 
-static enum ink_status run_both(struct comparison *found, const struct compiled *program, const struct ink_net *net,
+static enum ink_status run_both(struct comparison *found, const struct running *export, const struct ink_net *net,
                                 const struct ink_dataset *data, struct ink_error *err)
 {
-    const size_t inputs = program->inputs, classes = program->classes;
+    const size_t inputs = export->inputs, classes = export->classes;
     struct ink_session *session = NULL;
     struct ink_compute compute;
     float *const image = calloc(inputs, sizeof *image);
@@ -57,7 +159,7 @@ static enum ink_status run_both(struct comparison *found, const struct compiled 
         for (size_t k = 0; k < inputs; k++)
             image[k] = (float)pixels[k] / 255.0f;
         ink_session_run(session, image, 1, ours);
-        status = compiled_predict(program, image, theirs, err);
+        status = export->kind->predict(export, image, theirs, err);
         if (status == INK_OK)
             compare(found, ours, theirs, classes);
     }
@@ -95,16 +197,7 @@ static enum ink_status open_data(struct ink_dataset **data, const char **name, c
     return INK_OK;
 }
 
-static enum ink_status check_sizes(const struct compiled *program, const char *path, const struct ink_net *net,
-                                   struct ink_error *err)
-{
-    const struct ink_shape in = ink_net_input(net);
-    const size_t inputs = in.height * in.width * in.channels, classes = ink_net_classes(net);
-    if (program->inputs != inputs || program->classes != classes)
-        return cli_fail(err, INK_BAD_INPUT, "%s: found %zu inputs and %zu classes, the model has %zu and %zu", path,
-                        program->inputs, program->classes, inputs, classes);
-    return INK_OK;
-}
+/* ---- The command ------------------------------------------------------------------------------------------------- */
 
 static void print_text(const struct cli_call *call, const char *data, const struct comparison *found)
 {
@@ -133,25 +226,24 @@ static int run(const struct cli_call *call, struct ink_error *err)
     const char *name = call->operand_count > 2 ? call->operands[2] : NULL;
     struct ink_net *net = NULL;
     struct ink_dataset *data = NULL;
-    struct compiled program = { .to = -1, .from = -1 };
+    struct running export = { .program = { .to = -1, .from = -1 } };
     struct comparison found = { .count = 0 };
     int status = (int)ink_net_load(&net, call->operands[0], err);
     if (status != INK_OK || (status = (int)open_data(&data, &name, net, err)) != INK_OK ||
-        (status = (int)compiled_start(&program, path, err)) != INK_OK ||
-        (status = (int)check_sizes(&program, path, net, err)) != INK_OK ||
-        (status = (int)run_both(&found, &program, net, data, err)) != INK_OK)
+        (status = (int)start(&export, path, net, err)) != INK_OK ||
+        (status = (int)run_both(&found, &export, net, data, err)) != INK_OK)
         goto out;
     if (arguments->json)
         status = (int)print_json(call, name, &found, err);
     else
         print_text(call, name, &found);
-    if (status == INK_OK && !(found.largest <= MOST_DIFFERENCE)) {
+    if (status == INK_OK && !(found.largest <= export.kind->most_difference)) {
         cli_fail(err, INK_FAILED, "%s: largest difference %g, expected at most %g", path, found.largest,
-                 MOST_DIFFERENCE);
+                 export.kind->most_difference);
         status = CLI_BELOW_THRESHOLD;
     }
 out:
-    compiled_stop(&program);
+    stop(&export);
     ink_dataset_free(data);
     ink_net_free(net);
     return status;
@@ -162,10 +254,11 @@ const struct command cmd_verify = {
     .operands = "MODEL EXPORT [DATA]",
     .least_operands = 2,
     .most_operands = 3,
-    .summary = "prove that an exported C file gives what its model gives",
-    .about = "Compiles EXPORT, a C file that 'inkling export' wrote, with $CC or cc, runs it and MODEL on the test "
-             "images of DATA (by default the data that MODEL was trained on), and tells the largest difference of a "
-             "probability and how often the answers are the same. Exits with 4 if the difference is above 1e-6.",
+    .summary = "prove that an exported file gives what its model gives",
+    .about = "Runs EXPORT, a file that 'inkling export' wrote, and MODEL on the test images of DATA (by default the "
+             "data that MODEL was trained on), and tells the largest difference of a probability and how often the "
+             "answers are the same. A C file is compiled with $CC or cc; other files are read back as 'inkling import' "
+             "reads them. Exits with 4 if the difference is above 1e-6.",
     .options =
         (const struct cli_option[]){
             CLI_OPTION_JSON(struct verify_arguments, json),

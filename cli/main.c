@@ -8,9 +8,10 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct command *const commands[] = { &cmd_train,    &cmd_eval,    &cmd_predict,  &cmd_show,  &cmd_convert,
-                                                  &cmd_export,   &cmd_verify,  &cmd_notebook, &cmd_fetch, &cmd_bench,
-                                                  &cmd_selftest, &cmd_recipes, &cmd_tune,     NULL };
+static const struct command *const commands[] = { &cmd_train,    &cmd_eval,    &cmd_predict,  &cmd_show,
+                                                  &cmd_convert,  &cmd_import,  &cmd_export,   &cmd_verify,
+                                                  &cmd_serve,    &cmd_recipes, &cmd_tune,     &cmd_fetch,
+                                                  &cmd_notebook, &cmd_bench,   &cmd_selftest, NULL };
 
 static const char *command_name(const void *context, size_t i)
 {
@@ -74,9 +75,14 @@ static int print_version(struct ink_error *err)
     for (const struct ink_feature *feature = ink_features(); feature->name != NULL; feature++)
         printf(" %c%s", feature->present ? '+' : '-', feature->name);
 #ifdef INK_FETCH
-    printf(" +fetch\n");
+    printf(" +fetch");
 #else
-    printf(" -fetch\n");
+    printf(" -fetch");
+#endif
+#ifdef INK_SERVE
+    printf(" +serve\n");
+#else
+    printf(" -serve\n");
 #endif
     return INK_OK;
 }

@@ -69,6 +69,36 @@ const char *cli_nearest(const char *word, const char *(*candidate)(const void *c
     return nearest;
 }
 
+bool cli_ends_with(const char *path, const char *ending)
+{
+    const size_t length = strlen(path), part = strlen(ending);
+    return length > part && strcmp(path + length - part, ending) == 0;
+}
+
+/* ---- Layouts ----------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    const char *name;
+    enum ink_layout layout;
+} layouts[] = {
+    { "inkling", INK_LAYOUT_INKLING },
+    { "torch", INK_LAYOUT_TORCH },
+};
+#define LAYOUTS (sizeof layouts / sizeof layouts[0])
+
+const char *cli_layout_name(size_t i)
+{
+    return i < LAYOUTS ? layouts[i].name : NULL;
+}
+
+enum ink_layout cli_layout(const char *name)
+{
+    for (size_t i = 0; name != NULL && i < LAYOUTS; i++)
+        if (strcmp(name, layouts[i].name) == 0)
+            return layouts[i].layout;
+    return INK_LAYOUT_ANY;
+}
+
 /* ---- The table --------------------------------------------------------------------------------------------------- */
 
 /* Every command has this one, after its own. */

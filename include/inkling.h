@@ -193,6 +193,9 @@ struct ink_picture;
  * told apart by content. At most 64 megapixels. `name` is for messages. */
 enum ink_status ink_picture_decode(struct ink_picture **out, const void *bytes, size_t size, const char *name,
                                    struct ink_error *err);
+/* The same for what a stranger sends: INK_BAD_ARGUMENT for more pixels than `most`, before there is memory for them. */
+enum ink_status ink_picture_decode_within(struct ink_picture **out, const void *bytes, size_t size, size_t most,
+                                          const char *name, struct ink_error *err);
 void ink_picture_free(struct ink_picture *picture);
 struct ink_shape ink_picture_shape(const struct ink_picture *picture); /* channels 1 or 3 */
 const uint8_t *ink_picture_pixels(const struct ink_picture *picture);  /* (H, W, C) */
@@ -211,6 +214,18 @@ enum ink_fit {
  * INK_BAD_INPUT if INK_FIT_DIGIT finds no ink at all. */
 enum ink_status ink_picture_fit(const struct ink_picture *picture, enum ink_fit fit, struct ink_shape shape,
                                 uint8_t *pixels, struct ink_error *err);
+
+/* A rectangle of a picture, in its pixels. */
+struct ink_box {
+    size_t top, left, height, width;
+};
+
+/* Finds the digits that stand side by side in a picture, and makes of each what INK_FIT_DIGIT makes of one: writes
+ * their number, at most `most`, to *count, and from left to right their places to `boxes` (most) and their images to
+ * `pixels` (most, H, W, C). Pieces of ink that stand one above the other, or are small and near, are one digit; so are
+ * digits that touch. INK_BAD_INPUT if there is no ink, or more digits than `most`. */
+enum ink_status ink_picture_segment(const struct ink_picture *picture, struct ink_shape shape, size_t most,
+                                    struct ink_box *boxes, uint8_t *pixels, size_t *count, struct ink_error *err);
 
 /* ---- Networks ---------------------------------------------------------------------------------------------------- */
 
@@ -307,6 +322,11 @@ void ink_session_run(struct ink_session *session, const float *images, size_t n,
 /* The same for bytes. */
 void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, size_t n, float *probabilities);
 
+/* For display: writes what layer `i` of the net gave for the last image of the latest run, (H, W, C) floats of the shape
+ * that ink_net_layer tells, to `out`; false past the last. A layer that inference leaves out, such as dropout, gives
+ * what the layer before it gave; so does a norm that is folded into it. */
+bool ink_session_layer(const struct ink_session *session, size_t i, float *out);
+
 /* ---- Export ------------------------------------------------------------------------------------------------------ */
 
 /* Writes the network as one C99 file and its header, which need nothing but <math.h>: the weights as constants, norms
@@ -316,6 +336,52 @@ void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, s
  * that are not finite. */
 enum ink_status ink_export_c(const struct ink_net *net, const char *name, const char *path_c, const char *path_h,
                              struct ink_error *err);
+
+/* Writes the network as ONNX (IR 7, opset 13). Input `image` is (N, C, H, W), float intensities in [0, 1]; output
+ * `probabilities` is (N, classes); N is open. The texts of ink_net_metadata, the line and the class names are the
+ * file's metadata. INK_FAILED in a build without "onnx". */
+enum ink_status ink_export_onnx(const struct ink_net *net, const char *path, struct ink_error *err);
+
+/* How weights are named and laid out as arrays for others. */
+enum ink_layout {
+    INK_LAYOUT_ANY,     /* import: as names and shapes say; export: as INK_LAYOUT_INKLING */
+    INK_LAYOUT_INKLING, /* as ink_net_parameter gives them */
+    INK_LAYOUT_TORCH    /* as load_state_dict of PyTorch's nn.Sequential takes them, see ink_torch_module */
+};
+
+/* Writes the weights alone, an array a parameter, as NumPy's npz. Arrays "mean" and "deviation" (C) are added where the
+ * network has them. */
+enum ink_status ink_export_npz(const struct ink_net *net, enum ink_layout layout, const char *path,
+                               struct ink_error *err);
+/* Writes them as safetensors, with the texts of the network as metadata. In our own layout that is ink_net_save. */
+enum ink_status ink_export_safetensors(const struct ink_net *net, enum ink_layout layout, const char *path,
+                                       struct ink_error *err);
+
+/* Writes the Python text of the module that takes the weights in PyTorch's layout, "nn.Sequential(nn.Conv2d(...), ...)",
+ * which gives logits, as snprintf does: at most `size` bytes with the final zero. Returns its whole length. */
+size_t ink_torch_module(const struct ink_net *net, char *text, size_t size);
+
+/* ---- Import ------------------------------------------------------------------------------------------------------ */
+
+/* Zero-initialised is the default. */
+struct ink_import_options {
+    struct ink_shape input; /* of an image, where the file does not say it; zero: as the file says */
+    const char *spec;       /* the network's line, for a file of weights alone; NULL: as the file says */
+    /* What the network was trained to see is (x - mean) / deviation, by channel, of intensities x in [0, 1], and the
+     * file leaves that to the caller. deviation 0: 1. */
+    float mean[4], deviation[4];
+    enum ink_layout layout; /* of weights */
+};
+
+/* Reads a network that was trained elsewhere, told apart by content:
+ *   - weights alone, npz or safetensors, whose names and shapes are those of one of the layouts; options->spec says what
+ *     network they are of, and options->input (28x28x1 if zero), unless the metadata do;
+ *   - an ONNX graph of layers in a row (Gemm, MatMul and Add, Conv, BatchNormalization, pools, activations, Dropout,
+ *     reshapes) with residual additions, as PyTorch's and Keras's exporters write it. A last Softmax may be missing.
+ * INK_BAD_INPUT names the array or the node that does not fit or is not supported; INK_FAILED for ONNX in a build
+ * without "onnx". `options` may be NULL. */
+enum ink_status ink_net_import(struct ink_net **out, const char *path, const struct ink_import_options *options,
+                               struct ink_error *err);
 
 /* ---- Evaluation -------------------------------------------------------------------------------------------------- */
 
@@ -456,8 +522,9 @@ enum ink_status ink_trainer_resume(struct ink_trainer *trainer, const char *path
 /* A short training run on "synthetic", and the checksum that its result has on every machine: the 64-bit FNV-1a of all
  * parameters in the order of ink_net_parameter, each value as its four bytes, lowest first. */
 struct ink_selftest {
-    const char *name; /* a preset's, or "residual"; NULL in the last row */
-    const char *spec; /* the network */
+    const char *name;    /* a preset's, or another; NULL in the last row */
+    const char *spec;    /* the network */
+    const char *augment; /* of its images; NULL: none */
     uint64_t checksum;
 };
 /* The runs, ended by a row whose name is NULL. Static. */

@@ -160,7 +160,7 @@ def test_usage(model, work):
     check(once == (read(out), read(f"{work}/again.h")), "the same model gives the same bytes")
     check(b"digits_predict" in once[0] and b"#define DIGITS_CLASSES 10\n" in once[1], "--name")
     for arguments, code, words in [
-            (["-o", f"{work}/net.txt"], 2, ["expected a name that ends in .c"]), (["-o", ".c"], 2, [".c"]),
+            (["-o", f"{work}/net.txt"], 2, ["expected a name that ends in one of .c"]), (["-o", ".c"], 2, [".c"]),
             (["-o", out, "--name", "9"], 2, ["name '9'"]), (["-o", out, "--format", "d"], 2, ["found 'd'"]),
             (["-o", f"{work}/none/net.c"], 1, ["none/net.c"]), ([], 2, ["--output"])]:
         check_run(run("export", model, *arguments), code, *words)

@@ -2,7 +2,7 @@
 """inkling selftest: the shipped checksums hold for every kernel set of this machine, and for any number of threads."""
 from helper import check, check_run, environment, finish, run
 
-RUNS = ["notebook", "lenet", "convnet", "residual"]
+RUNS = ["notebook", "lenet", "convnet", "residual", "augmented"]
 kernels = run("--version").out.split("this machine runs ")[1].split(")")[0].split(", ")
 check("portable" in kernels, f"the reference is among {kernels}")
 

@@ -1,5 +1,7 @@
 """What the program tests share: running the program, checking, and small encoders of the files it reads."""
+import ctypes
 import os
+import re
 import struct
 import subprocess
 import sys
@@ -85,3 +87,29 @@ def pgm(pixels):
 def idx(values):
     """An IDX file of unsigned bytes."""
     return struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + values.astype(np.uint8).tobytes()
+
+
+class Compiled:
+    """A model exported as C, compiled and loaded: what its session gives, bit for bit, for any float images."""
+    def __init__(self, model, work):
+        name = f"m{len(os.listdir(work))}"
+        exported = run("export", model, "-o", f"{work}/{name}.c")
+        assert exported.code == 0, exported.err
+        subprocess.run(["cc", "-O1", "-march=native", "-shared", "-fPIC", f"{work}/{name}.c", "-o", f"{work}/{name}.so", "-lm"],
+                       check=True)
+        header = read(f"{work}/{name}.h").decode()
+        size = {key: int(value) for key, value in re.findall(rf"#define {name.upper()}_([A-Z_]+) (\d+)", header)}
+        self.classes, self.inputs = size["CLASSES"], size["INPUTS"]
+        self.scratch = np.zeros(size["SCRATCH_FLOATS"], np.float32)
+        self.predict = getattr(ctypes.CDLL(f"{work}/{name}.so"), f"{name}_predict")
+
+    def __call__(self, images):
+        """(n, H, W, C) to (n, classes)."""
+        images = np.ascontiguousarray(images, np.float32).reshape(len(images), -1)
+        assert images.shape[1] == self.inputs, (images.shape, self.inputs)
+        out = np.zeros((len(images), self.classes), np.float32)
+        pointer = ctypes.POINTER(ctypes.c_float)
+        for image, probabilities in zip(images, out):
+            self.predict(image.ctypes.data_as(pointer), probabilities.ctypes.data_as(pointer),
+                         self.scratch.ctypes.data_as(pointer))
+        return out

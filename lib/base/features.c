@@ -9,6 +9,11 @@ const struct ink_feature *ink_features(void)
 #else
         { "sha256", false },
 #endif
+#ifdef INK_ONNX
+        { "onnx", true },
+#else
+        { "onnx", false },
+#endif
         { 0 },
     };
     return features;

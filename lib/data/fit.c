@@ -70,8 +70,7 @@ static size_t begin_at(double centre, size_t size, size_t side)
     return (size_t)(begin < 0 ? 0 : begin > most ? most : begin);
 }
 
-/* Writes the ink in `box` to `pixels`; `scaled_ink` has room for (H, W). */
-static void place(const struct ink__view *box, struct ink_shape shape, uint8_t *pixels, double *scaled_ink)
+void ink__digit_place(const struct ink__view *box, struct ink_shape shape, uint8_t *pixels, double *scaled_ink)
 {
     const double down = (double)shape.height * 20 / 28 / (double)box->height;
     const double across = (double)shape.width * 20 / 28 / (double)box->width;
@@ -105,25 +104,38 @@ static void place(const struct ink__view *box, struct ink_shape shape, uint8_t *
 static enum ink_status fit_digit(const struct ink_picture *picture, struct ink_shape shape, uint8_t *pixels,
                                  struct ink_error *err)
 {
-    struct ink__view box = { 0 };
-    uint8_t *ink = NULL;
-    double *scaled_ink = ink__array(shape.height * shape.width, sizeof *scaled_ink);
-    enum ink_status status = scaled_ink == NULL ? ink__fail_memory(err) : ink__picture_ink(&ink, &box, picture, err);
-    if (status == INK_OK)
-        place(&box, shape, pixels, scaled_ink);
-    free(ink);
-    free(scaled_ink);
+    struct ink__drawing drawing = { 0 };
+    double *scratch = ink__array(shape.height * shape.width, sizeof *scratch);
+    const enum ink_status status = scratch == NULL ? ink__fail_memory(err) : ink__drawing_find(&drawing, picture, err);
+    if (status == INK_OK) {
+        struct ink_box box = drawing.pieces[0].box;
+        for (size_t p = 1; p < drawing.count; p++)
+            box = ink__box_union(box, drawing.pieces[p].box);
+        const struct ink__view view = { drawing.ink + box.top * drawing.width + box.left, box.height, box.width,
+                                        drawing.width, 1 };
+        ink__digit_place(&view, shape, pixels, scratch);
+    }
+    ink__drawing_free(&drawing);
+    free(scratch);
     return status;
 }
 
-enum ink_status ink_picture_fit(const struct ink_picture *picture, enum ink_fit fit, struct ink_shape shape,
-                                uint8_t *pixels, struct ink_error *err)
+enum ink_status ink__fit_check(const struct ink_picture *picture, struct ink_shape shape, struct ink_error *err)
 {
     size_t size;
     if (shape.height == 0 || shape.width == 0 || (shape.channels != 1 && shape.channels != 3) ||
         !ink__multiply(&size, shape.height, shape.width) || !ink__multiply(&size, size, sizeof(double)))
         return ink__fail(err, INK_BAD_ARGUMENT, "%s: a picture cannot become %zu x %zu x %zu", picture->name,
                          shape.height, shape.width, shape.channels);
+    return INK_OK;
+}
+
+enum ink_status ink_picture_fit(const struct ink_picture *picture, enum ink_fit fit, struct ink_shape shape,
+                                uint8_t *pixels, struct ink_error *err)
+{
+    const enum ink_status status = ink__fit_check(picture, shape, err);
+    if (status != INK_OK)
+        return status;
     if (fit == INK_FIT_DIGIT)
         return fit_digit(picture, shape, pixels, err);
     resize(picture, shape, pixels);

@@ -74,100 +74,82 @@ static unsigned subtract_ground(uint8_t *levels, size_t height, size_t width)
     return strongest;
 }
 
-/* ---- Parts that hang together ------------------------------------------------------------------------------------ */
+/* ---- Pieces that hang together ----------------------------------------------------------------------------------- */
 
-/* A part of the ink: where its pixels are listed, and what they add up to. */
-struct part {
-    size_t begin, end, mass;
-    unsigned strongest;
-};
-
-struct search {
-    const uint8_t *ink;
-    size_t height, width;
-    bool *seen;
-    uint32_t *pixels; /* indices; those of one part follow each other */
-};
-
-/* Lists the part that the pixel `first` belongs to, from pixels[begin] on; neighbours are eight. */
-static struct part follow(struct search *search, size_t begin, size_t first)
+static void include(struct ink_box *box, size_t y, size_t x)
 {
-    struct part part = { begin, begin, 0, 0 };
-    search->pixels[part.end++] = (uint32_t)first;
-    search->seen[first] = true;
-    for (size_t next = begin; next < part.end; next++) {
-        const size_t index = search->pixels[next];
-        const size_t y = index / search->width, x = index % search->width;
-        const size_t top = y > 0 ? y - 1 : 0, bottom = y + 1 < search->height ? y + 1 : y;
-        const size_t left = x > 0 ? x - 1 : 0, right = x + 1 < search->width ? x + 1 : x;
-        part.mass += search->ink[index];
-        part.strongest = search->ink[index] > part.strongest ? search->ink[index] : part.strongest;
+    const size_t bottom = box->top + box->height, right = box->left + box->width;
+    box->top = y < box->top ? y : box->top;
+    box->left = x < box->left ? x : box->left;
+    box->height = (y >= bottom ? y + 1 : bottom) - box->top;
+    box->width = (x >= right ? x + 1 : right) - box->left;
+}
+
+/* Lists the piece that the pixel `first` belongs to, from drawing->pixels[begin] on; neighbours are eight. */
+static struct ink__piece follow(struct ink__drawing *drawing, bool *seen, size_t begin, size_t first)
+{
+    const size_t height = drawing->height, width = drawing->width;
+    struct ink__piece piece = { .begin = begin,
+                                .end = begin,
+                                .box = { .top = first / width, .left = first % width, .height = 1, .width = 1 } };
+    drawing->pixels[piece.end++] = (uint32_t)first;
+    seen[first] = true;
+    for (size_t next = begin; next < piece.end; next++) {
+        const size_t index = drawing->pixels[next], y = index / width, x = index % width;
+        const size_t top = y > 0 ? y - 1 : 0, bottom = y + 1 < height ? y + 1 : y;
+        const size_t left = x > 0 ? x - 1 : 0, right = x + 1 < width ? x + 1 : x;
+        include(&piece.box, y, x);
+        piece.mass += drawing->ink[index];
+        piece.strongest = drawing->ink[index] > piece.strongest ? drawing->ink[index] : piece.strongest;
         for (size_t v = top; v <= bottom; v++) {
             for (size_t u = left; u <= right; u++) {
-                const size_t neighbour = v * search->width + u;
-                if (search->ink[neighbour] == 0 || search->seen[neighbour])
+                const size_t neighbour = v * width + u;
+                if (drawing->ink[neighbour] == 0 || seen[neighbour])
                     continue;
-                search->seen[neighbour] = true;
-                search->pixels[part.end++] = (uint32_t)neighbour;
+                seen[neighbour] = true;
+                drawing->pixels[piece.end++] = (uint32_t)neighbour;
             }
         }
     }
-    return part;
+    return piece;
 }
 
-/* Wipes out the parts that are faint or small. */
-static enum ink_status wipe_dust(uint8_t *ink, size_t height, size_t width, unsigned strongest, struct ink_error *err)
+/* Lists the pieces of the ink. Those that are faint or small are dust, and wiped out. */
+static enum ink_status find_pieces(struct ink__drawing *drawing, unsigned strongest, struct ink_error *err)
 {
-    enum ink_status status = INK_OK;
-    const size_t size = height * width;
-    size_t count = 0, listed = 0, largest = 0;
-    struct search search = { ink, height, width, ink__array(size, sizeof(bool)), ink__array(size, sizeof(uint32_t)) };
-    struct part *parts = ink__array(size, sizeof *parts);
-    if (search.seen == NULL || search.pixels == NULL || parts == NULL) {
-        status = ink__fail_memory(err);
-        goto out;
+    const size_t size = drawing->height * drawing->width;
+    size_t found = 0, listed = 0, largest = 0;
+    bool *const seen = ink__array(size, sizeof *seen);
+    drawing->pixels = ink__array(size, sizeof *drawing->pixels);
+    drawing->pieces = ink__array(size, sizeof *drawing->pieces);
+    if (seen == NULL || drawing->pixels == NULL || drawing->pieces == NULL) {
+        free(seen);
+        return ink__fail_memory(err);
     }
     for (size_t i = 0; i < size; i++) {
-        if (ink[i] == 0 || search.seen[i])
+        if (drawing->ink[i] == 0 || seen[i])
             continue;
-        const struct part part = follow(&search, listed, i);
-        const bool sure = part.strongest >= strongest / SURE_SHARE;
-        listed = part.end;
-        largest = sure && part.mass > largest ? part.mass : largest;
-        parts[count++] = part;
+        const struct ink__piece piece = follow(drawing, seen, listed, i);
+        const bool sure = piece.strongest >= strongest / SURE_SHARE;
+        listed = piece.end;
+        largest = sure && piece.mass > largest ? piece.mass : largest;
+        drawing->pieces[found++] = piece;
     }
-    for (size_t p = 0; p < count; p++) {
-        if (parts[p].strongest >= strongest / SURE_SHARE && parts[p].mass >= largest / DUST_SHARE)
+    free(seen);
+    for (size_t p = 0; p < found; p++) {
+        const struct ink__piece piece = drawing->pieces[p];
+        if (piece.strongest >= strongest / SURE_SHARE && piece.mass >= largest / DUST_SHARE) {
+            drawing->pieces[drawing->count++] = piece;
             continue;
-        for (size_t i = parts[p].begin; i < parts[p].end; i++)
-            ink[search.pixels[i]] = 0;
-    }
-out:
-    free(parts);
-    free(search.seen);
-    free(search.pixels);
-    return status;
-}
-
-/* The smallest rectangle that holds all ink, of which there is some. */
-static struct ink__view box_of(const uint8_t *ink, size_t height, size_t width)
-{
-    size_t top = height, bottom = 0, left = width, right = 0;
-    for (size_t y = 0; y < height; y++) {
-        for (size_t x = 0; x < width; x++) {
-            if (ink[y * width + x] == 0)
-                continue;
-            top = y < top ? y : top;
-            bottom = y + 1;
-            left = x < left ? x : left;
-            right = x + 1 > right ? x + 1 : right;
         }
+        for (size_t i = piece.begin; i < piece.end; i++)
+            drawing->ink[drawing->pixels[i]] = 0;
     }
-    return (struct ink__view){ ink + top * width + left, bottom - top, right - left, width, 1 };
+    return INK_OK;
 }
 
-enum ink_status ink__picture_ink(uint8_t **ink, struct ink__view *box, const struct ink_picture *picture,
-                                 struct ink_error *err)
+enum ink_status ink__drawing_find(struct ink__drawing *drawing, const struct ink_picture *picture,
+                                  struct ink_error *err)
 {
     size_t height = picture->shape.height, width = picture->shape.width;
     const size_t longer = height > width ? height : width;
@@ -175,23 +157,20 @@ enum ink_status ink__picture_ink(uint8_t **ink, struct ink__view *box, const str
         height = (height * LONGEST_SIDE + longer - 1) / longer;
         width = (width * LONGEST_SIDE + longer - 1) / longer;
     }
-    *ink = ink__array(height, width);
-    if (*ink == NULL)
+    *drawing = (struct ink__drawing){ .ink = ink__array(height, width), .height = height, .width = width };
+    if (drawing->ink == NULL)
         return ink__fail_memory(err);
-    ink__picture_grey(picture, height, width, *ink);
-
-    enum ink_status status = INK_OK;
-    const unsigned strongest = subtract_ground(*ink, height, width);
+    ink__picture_grey(picture, height, width, drawing->ink);
+    const unsigned strongest = subtract_ground(drawing->ink, height, width);
     if (strongest == 0)
-        status = ink__fail(err, INK_BAD_INPUT, "%s: no ink, all %zu x %zu pixels have nearly one colour", picture->name,
-                           picture->shape.width, picture->shape.height);
-    else
-        status = wipe_dust(*ink, height, width, strongest, err);
-    if (status == INK_OK) {
-        *box = box_of(*ink, height, width);
-    } else {
-        free(*ink);
-        *ink = NULL;
-    }
-    return status;
+        return ink__fail(err, INK_BAD_INPUT, "%s: no ink, all %zu x %zu pixels have nearly one colour", picture->name,
+                         picture->shape.width, picture->shape.height);
+    return find_pieces(drawing, strongest, err);
+}
+
+void ink__drawing_free(struct ink__drawing *drawing)
+{
+    free(drawing->ink);
+    free(drawing->pixels);
+    free(drawing->pieces);
 }

@@ -20,7 +20,7 @@ static const struct format {
     { "TIFF picture", "MM", NULL },        { "WebP picture", "RIFF", NULL }, { "web page or SVG drawing", "<", NULL },
 };
 
-enum ink_status ink__picture_new(struct ink_picture **out, size_t height, size_t width, size_t channels,
+enum ink_status ink__picture_new(struct ink_picture **out, size_t height, size_t width, size_t channels, size_t most,
                                  const char *name, struct ink_error *err)
 {
     size_t pixels;
@@ -30,6 +30,9 @@ enum ink_status ink__picture_new(struct ink_picture **out, size_t height, size_t
     if (!ink__multiply(&pixels, height, width) || pixels > MOST_PIXELS)
         return ink__fail(err, INK_BAD_INPUT, "%s: %zu x %zu pixels, expected at most 64 megapixels", name, width,
                          height);
+    if (pixels > most)
+        return ink__fail(err, INK_BAD_ARGUMENT, "%s: %zu x %zu pixels, expected at most %zu", name, width, height,
+                         most);
     struct ink_picture *picture = ink__array(1, sizeof *picture);
     if (picture != NULL) {
         picture->name = ink__string(name);
@@ -44,8 +47,8 @@ enum ink_status ink__picture_new(struct ink_picture **out, size_t height, size_t
     return INK_OK;
 }
 
-enum ink_status ink_picture_decode(struct ink_picture **out, const void *bytes, size_t size, const char *name,
-                                   struct ink_error *err)
+enum ink_status ink_picture_decode_within(struct ink_picture **out, const void *bytes, size_t size, size_t most,
+                                          const char *name, struct ink_error *err)
 {
     *out = NULL;
     if (size == 0)
@@ -56,10 +59,16 @@ enum ink_status ink_picture_decode(struct ink_picture **out, const void *bytes, 
         if (size < length || memcmp(bytes, format->signature, length) != 0)
             continue;
         if (format->decode != NULL)
-            return format->decode(out, bytes, size, name, err);
+            return format->decode(out, bytes, size, most, name, err);
         return ink__fail(err, INK_BAD_INPUT, "%s: a %s, expected PNG, PGM or PPM", name, format->name);
     }
     return ink__fail(err, INK_BAD_INPUT, "%s: byte 0: not a picture, expected PNG, PGM or PPM", name);
+}
+
+enum ink_status ink_picture_decode(struct ink_picture **out, const void *bytes, size_t size, const char *name,
+                                   struct ink_error *err)
+{
+    return ink_picture_decode_within(out, bytes, size, MOST_PIXELS, name, err);
 }
 
 void ink_picture_free(struct ink_picture *picture)

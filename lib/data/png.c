@@ -56,7 +56,7 @@ static void flatten(uint8_t *pixels, size_t count, size_t channels)
 
 /* The part that libpng may leave by longjmp: it owns nothing, *out is the caller's to free. */
 static enum ink_status read_picture(struct ink_picture **out, png_structp png, png_infop info, struct source *source,
-                                    const char *name, struct ink_error *err)
+                                    size_t most, const char *name, struct ink_error *err)
 {
     if (setjmp(png_jmpbuf(png)) != 0)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: a damaged PNG: %s", name, source->at, source->message);
@@ -69,7 +69,7 @@ static enum ink_status read_picture(struct ink_picture **out, png_structp png, p
 
     const size_t height = png_get_image_height(png, info), width = png_get_image_width(png, info);
     const size_t channels = png_get_channels(png, info);
-    const enum ink_status status = ink__picture_new(out, height, width, channels, name, err);
+    const enum ink_status status = ink__picture_new(out, height, width, channels, most, name, err);
     if (status != INK_OK)
         return status;
     for (int pass = 0; pass < passes; pass++) {
@@ -84,7 +84,7 @@ static enum ink_status read_picture(struct ink_picture **out, png_structp png, p
     return INK_OK;
 }
 
-enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, size_t size, const char *name,
+enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, size_t size, size_t most, const char *name,
                                 struct ink_error *err)
 {
     struct source source = { .bytes = bytes, .size = size };
@@ -92,7 +92,7 @@ enum ink_status ink__png_decode(struct ink_picture **out, const void *bytes, siz
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &source, on_error, on_warning);
     png_infop info = png == NULL ? NULL : png_create_info_struct(png);
     const enum ink_status status =
-        info == NULL ? ink__fail_memory(err) : read_picture(out, png, info, &source, name, err);
+        info == NULL ? ink__fail_memory(err) : read_picture(out, png, info, &source, most, name, err);
     png_destroy_read_struct(&png, &info, NULL);
     if (status != INK_OK) {
         ink_picture_free(*out);

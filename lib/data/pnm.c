@@ -87,7 +87,7 @@ static enum ink_status read_bytes(struct cursor *in, uint8_t *pixels, size_t cou
     return INK_OK;
 }
 
-enum ink_status ink__pnm_decode(struct ink_picture **out, const void *bytes, size_t size, const char *name,
+enum ink_status ink__pnm_decode(struct ink_picture **out, const void *bytes, size_t size, size_t most, const char *name,
                                 struct ink_error *err)
 {
     struct cursor in = { bytes, size, 2, name };
@@ -115,7 +115,7 @@ enum ink_status ink__pnm_decode(struct ink_picture **out, const void *bytes, siz
         !ink__multiply(&least, count, sample) || least - digits > size - in.at)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: truncated, expected %zu x %zu pixels", name, size, width,
                          height);
-    status = ink__picture_new(out, height, width, channels, name, err);
+    status = ink__picture_new(out, height, width, channels, most, name, err);
     if (status != INK_OK)
         return status;
     status = (digits ? read_digits : read_bytes)(&in, (*out)->pixels, count, levels, err);

@@ -4,6 +4,8 @@
 
 struct ink__window ink__window_of(size_t i, size_t count, size_t size)
 {
+    if (count == size)
+        return (struct ink__window){ (double)i + 0.5, 1.0, i, i + 1 }; /* its neighbours would count for nothing */
     const double scale = (double)size / (double)count;
     const double centre = ((double)i + 0.5) * scale, reach = (scale > 1 ? scale : 1) / 2 + 0.5;
     const double begin = floor(centre - reach), end = ceil(centre + reach);

@@ -13,7 +13,7 @@
 
 const struct ink__dtype_info ink__dtypes[INK__DTYPES] = {
     [INK__U8] = { "U8", 1 },   [INK__U32] = { "U32", 4 }, [INK__U64] = { "U64", 8 },
-    [INK__F32] = { "F32", 4 }, [INK__F64] = { "F64", 8 },
+    [INK__I64] = { "I64", 8 }, [INK__F32] = { "F32", 4 }, [INK__F64] = { "F64", 8 },
 };
 
 size_t ink__entry_count(const struct ink__entry *entry)
@@ -39,16 +39,12 @@ struct tensor {
     void *copy;        /* owned; NULL where the data are used in place */
 };
 
-struct text_pair {
-    const char *key, *value;
-};
-
 struct ink__safetensors {
     struct ink__file file;
     json_t *header; /* owns all names and texts below */
     struct tensor *tensors;
     size_t tensor_count;
-    struct text_pair *pairs;
+    struct ink__text *pairs;
     size_t pair_count;
 };
 
@@ -158,7 +154,7 @@ static enum ink_status read_dtype(struct ink__entry *entry, const json_t *value,
             return INK_OK;
         }
     }
-    return wrong(at, entry->name, "dtype", value, "U8, U32, U64, F32 or F64");
+    return wrong(at, entry->name, "dtype", value, "U8, U32, U64, I64, F32 or F64");
 }
 
 static enum ink_status read_shape(struct ink__entry *entry, size_t *bytes, const json_t *value, struct place at)
@@ -220,7 +216,7 @@ static enum ink_status read_metadata(struct ink__safetensors *file, json_t *meta
     {
         if (!json_is_string(value))
             return ink__fail(at.err, INK_BAD_INPUT, "%s: metadata '%.40s' is no text, expected \"...\"", at.path, key);
-        file->pairs[file->pair_count++] = (struct text_pair){ key, json_string_value(value) };
+        file->pairs[file->pair_count++] = (struct ink__text){ key, json_string_value(value) };
     }
     return INK_OK;
 }
@@ -343,19 +339,13 @@ const struct ink__entry *ink__safetensors_find(const struct ink__safetensors *fi
     return NULL;
 }
 
-const char *ink__safetensors_metadata(const struct ink__safetensors *file, const char *key)
+struct ink__texts ink__safetensors_texts(const struct ink__safetensors *file)
 {
-    for (size_t i = 0; i < file->pair_count; i++)
-        if (strcmp(file->pairs[i].key, key) == 0)
-            return file->pairs[i].value;
-    return NULL;
+    return (struct ink__texts){ file->pairs, file->pair_count };
 }
 
-bool ink__safetensors_pair(const struct ink__safetensors *file, size_t i, const char **key, const char **value)
+const char *ink__safetensors_metadata(const struct ink__safetensors *file, const char *key)
 {
-    if (i >= file->pair_count)
-        return false;
-    *key = file->pairs[i].key;
-    *value = file->pairs[i].value;
-    return true;
+    const struct ink__texts texts = ink__safetensors_texts(file);
+    return ink__texts_find(&texts, key);
 }

@@ -13,14 +13,14 @@
 #ifndef INK_FORMAT_SAFETENSORS_H
 #define INK_FORMAT_SAFETENSORS_H
 
-#include "nn/net.h"
+#include "format/texts.h"
 
 #define INK__LENGTH_BYTES      ((size_t)8)
 #define INK__MOST_HEADER_BYTES 100000000u
 #define INK__METADATA_KEY      "__metadata__"
 
 /* The element types that are read and written, of all that the format knows. */
-enum ink__dtype { INK__U8, INK__U32, INK__U64, INK__F32, INK__F64, INK__DTYPES };
+enum ink__dtype { INK__U8, INK__U32, INK__U64, INK__I64, INK__F32, INK__F64, INK__DTYPES };
 
 struct ink__dtype_info {
     const char *name; /* "F32" */
@@ -61,8 +61,8 @@ void ink__safetensors_free(struct ink__safetensors *file);
 const struct ink__entry *ink__safetensors_entry(const struct ink__safetensors *file, size_t i);
 /* The tensor of that name, or NULL. */
 const struct ink__entry *ink__safetensors_find(const struct ink__safetensors *file, const char *name);
-/* The value of a metadata key, or NULL; and the i-th pair, false past the last. */
+/* The metadata; and the value of one key, or NULL. */
+struct ink__texts ink__safetensors_texts(const struct ink__safetensors *file);
 const char *ink__safetensors_metadata(const struct ink__safetensors *file, const char *key);
-bool ink__safetensors_pair(const struct ink__safetensors *file, size_t i, const char **key, const char **value);
 
 #endif

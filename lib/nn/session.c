@@ -1,11 +1,13 @@
 /* Inference: a plan for one thread, over a net that many sessions share. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/error.h"
 #include "nn/plan.h"
 
 struct ink_session {
     struct ink__plan *plan;
+    size_t last; /* the latest run's last image, by its place in a chunk */
 };
 
 enum ink_status ink_session_new(struct ink_session **out, const struct ink_net *net, size_t max_batch,
@@ -38,10 +40,16 @@ void ink_session_free(struct ink_session *session)
     free(session);
 }
 
+static void run(struct ink_session *session, const struct ink__batch *batch, float *probabilities)
+{
+    ink__plan_infer(session->plan, NULL, batch, probabilities);
+    if (batch->count > 0)
+        session->last = (batch->count - 1) % INK__CHUNK;
+}
+
 void ink_session_run(struct ink_session *session, const float *images, size_t n, float *probabilities)
 {
-    const struct ink__batch batch = { .count = n, .floats = images };
-    ink__plan_infer(session->plan, NULL, &batch, probabilities);
+    run(session, &(struct ink__batch){ .count = n, .floats = images }, probabilities);
 }
 
 struct bytes {
@@ -59,6 +67,15 @@ static const uint8_t *nth_image(void *context, size_t i, size_t thread)
 void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, size_t n, float *probabilities)
 {
     struct bytes bytes = { images, ink__elements(session->plan->net->input) };
-    const struct ink__batch batch = { .count = n, .image = nth_image, .context = &bytes };
-    ink__plan_infer(session->plan, NULL, &batch, probabilities);
+    run(session, &(struct ink__batch){ .count = n, .image = nth_image, .context = &bytes }, probabilities);
+}
+
+bool ink_session_layer(const struct ink_session *session, size_t i, float *out)
+{
+    const struct ink__plan *plan = session->plan;
+    if (i >= plan->layer_count)
+        return false;
+    const struct ink__tensor *value = &plan->value[i + 1];
+    memcpy(out, ink__at(value, 0, 0) + session->last * value->size, value->size * sizeof *out);
+    return true;
 }

@@ -19,6 +19,10 @@ static const struct ink_selftest selftests[] = {
           "conv 6 5x5 stride 2 pad 2, norm leaky, res [ conv 6 3x3 pad 1, norm relu, dropout 0.2, conv 6 3x3 pad 1 ], "
           "avgpool 2, dense 24 gelu, dropout 0.5, dense 10",
       .checksum = 0x49b9b49139ee7e92 },
+    { .name = "augmented",
+      .spec = "conv 6 5x5 stride 2, norm relu, dense 10",
+      .augment = "shift 2, rotate 12, scale 12%, shear 8, elastic 3, flip, erase 50%, brightness 20%, contrast 20%",
+      .checksum = 0xafcdf66030c54cec },
     { .name = NULL },
 };
 
@@ -58,6 +62,7 @@ enum ink_status ink_selftest_run(const struct ink_selftest *test, const struct i
     options.batch = 25;
     options.validation = 10;
     options.keep_last = true;
+    options.augment = test->augment;
     options.compute = compute != NULL ? *compute : (struct ink_compute){ 0 };
 
     enum ink_status status = ink_dataset_open(&data, "synthetic", INK_TRAIN, &drawn, err);

@@ -58,10 +58,6 @@ struct ink_trainer {
     bool in_panels;       /* the weights and states of a sparse first layer lie panel after panel, see nn/plan.h */
 };
 
-/* step.c: puts the weights and the optimizer's values into the order that steps work on, panel after panel, or into that
- * of everyone else. */
-void ink__trainer_arrange(struct ink_trainer *trainer, bool in_panels);
-
 /* options.c: writes out the defaults that zeros stand for, except where zero is a value of its own. */
 void ink__options_complete(struct ink_train_options *options);
 /* INK_BAD_ARGUMENT for a number out of its range. */
@@ -71,6 +67,10 @@ void ink__options_describe(struct ink_trainer *trainer);
 
 /* trainer.c: the weights that are validated and kept: the net's own, or their running mean. */
 float *ink__trainer_weights(const struct ink_trainer *trainer);
+
+/* step.c: puts the weights, their running mean and the optimizer's values into the order that steps work on, panel after
+ * panel, or into that of everyone else. */
+void ink__trainer_arrange(struct ink_trainer *trainer, bool in_panels);
 
 /* step.c: one step on the batch in trainer->now, with the factors in trainer->update. If the loss (ink__plan_loss) is
  * not finite no weight was changed. */
