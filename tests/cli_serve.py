@@ -426,6 +426,8 @@ def resident(process):
 
 def test_memory(server, images):
     """What was refused, cut off and answered leaves nothing behind."""
+    if b"__asan_init" in read(PROGRAM):
+        return  # the sanitizer keeps what was freed, and finds leaks itself
     def round(times):
         for i in range(times):
             server.ask("POST", "/v1/predict?number=true&pixels=true&layers=0", png(255 * np.eye(60)), PNG)
