@@ -24,10 +24,10 @@ static const struct format {
 } formats[] = {
     { "c", ".c", export_c, false },
     { "c-int8", ".c", export_c, true },
-    { "int8", ".safetensors", export_safetensors, true },
     { "onnx", ".onnx", export_onnx, false },
     { "npz", ".npz", export_npz, false },
     { "safetensors", ".safetensors", export_safetensors, false },
+    { "int8", ".safetensors", export_safetensors, true },
 };
 #define FORMATS (sizeof formats / sizeof formats[0])
 

@@ -93,8 +93,10 @@ static struct matrix matrix_of(const struct quantiser *z, size_t i)
 static double unit_of(const struct matrix *m, size_t c, double in)
 {
     double largest = 0.0;
-    for (size_t r = 0; r < m->rows; r++)
-        largest = fmax(largest, fabs((double)m->weight[r * m->ld + c]));
+    for (size_t r = 0; r < m->rows; r++) {
+        const double size = fabs((double)m->weight[r * m->ld + c]);
+        largest = size > largest ? size : largest;
+    }
     return fmax(largest * in / INT8_MAX, fabs((double)m->bias[c]) / MOST_BIAS);
 }
 
@@ -103,7 +105,7 @@ static void quantise_column(struct quantiser *z, size_t i, size_t c, double unit
     const struct ink__int8_layer *l = &z->q->layers[i];
     const struct matrix m = matrix_of(z, i);
     const struct ink__grid in = grid_of(z, i);
-    double total = 0.0;
+    int64_t total = 0;
     for (size_t r = 0; r < m.rows; r++) {
         const double w = (double)m.weight[r * m.ld + c] * in.scale / unit;
         l->weight[r * m.columns + c] = (int8_t)clamp(nearest(w), -INT8_MAX, INT8_MAX);
@@ -111,7 +113,7 @@ static void quantise_column(struct quantiser *z, size_t i, size_t c, double unit
     }
     const double power = ldexp(1.0, 32 + l->shift[0]);
     l->multiplier[c] = to_word(unit / sum.scale * power);
-    l->bias[c] = to_word((double)m.bias[c] / unit - in.zero * total + sum.zero * (power / l->multiplier[c]));
+    l->bias[c] = to_word((double)m.bias[c] / unit - in.zero * (double)total + sum.zero * (power / l->multiplier[c]));
 }
 
 static void quantise_matrix(struct quantiser *z, size_t i)
