@@ -357,8 +357,8 @@ static const char *const specs[] = {
     "dense 17 gelu, norm, dense 20 leaky 0.3, dropout 0.5, dense 3 relu",
     "conv 8 5x5 pad 2 relu, pool 2, conv 16 3x3 relu, pool 2, dense 20 relu, dense 10",
     "conv 3 3x2 stride 2 pad 1 tanh, conv 5 3x3 stride 2 pad 2, norm gelu, conv 17 2x2 leaky 0.1, globalpool, dense 4",
-    "avgpool 2, conv 9 3x3 pad 1, norm, norm sigmoid, res [ conv 9 3x3 pad 1, norm relu, res [ gelu ] ], relu, "
-    "res [ dropout 0.5 ], globalavg, dense 7",
+    ("avgpool 2, conv 9 3x3 pad 1, norm, norm sigmoid, res [ conv 9 3x3 pad 1, norm relu, res [ gelu ] ], relu, "
+     "res [ dropout 0.5 ], globalavg, dense 7"),
     "relu, pool 2, norm, gelu, conv 4 1x1, globalavg",
     "conv 6 3x3, pool 2, relu, conv 5 3x3, dropout 0.1, globalavg, sigmoid",
     "res [ tanh ], pool 3, res [ norm ], conv 4 3x3 pad 1, globalpool",
