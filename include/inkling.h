@@ -299,8 +299,8 @@ struct ink_layer_info {
 };
 bool ink_net_layer(const struct ink_net *net, size_t i, struct ink_layer_info *info);
 
-/* The i-th parameter; false past the last, and for a quantised net, which has integers. `data` is copied to the caller's `out` of `count` floats if out is not NULL.
- */
+/* The i-th parameter; false past the last, and for a quantised net, which has integers. Its values are copied to the
+ * caller's `out` of `count` floats if out is not NULL. */
 struct ink_parameter_info {
     const char *name; /* "0.weight", "2.bias": the layer's index in the line */
     size_t shape[4];

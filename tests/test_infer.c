@@ -173,14 +173,14 @@ static void test_pools(void **state)
     (void)state;
     for (size_t round = 0; round < 500; round++) {
         const struct infer_window s = make_window(false);
-        const struct ink__pool pool = { .height = (size_t)s.height,
-                                        .width = (size_t)s.width,
-                                        .channels = (size_t)s.channels,
-                                        .out_height = (size_t)s.out_height,
-                                        .out_width = (size_t)s.out_width,
-                                        .kernel_height = (size_t)s.kernel_height,
-                                        .kernel_width = (size_t)s.kernel_width,
-                                        .stride = (size_t)s.stride };
+        const struct ink__pooling pool = { .height = (size_t)s.height,
+                                           .width = (size_t)s.width,
+                                           .channels = (size_t)s.channels,
+                                           .out_height = (size_t)s.out_height,
+                                           .out_width = (size_t)s.out_width,
+                                           .kernel_height = (size_t)s.kernel_height,
+                                           .kernel_width = (size_t)s.kernel_width,
+                                           .stride = (size_t)s.stride };
         const size_t count = pool.out_height * pool.out_width * pool.channels;
         float *x = floats(image_size(&s)), *expected = floats(count), *found = floats(count);
         reference()->max_pool(&pool, x, expected);

@@ -219,13 +219,13 @@ static void sums(void **state)
 
 /* ---- Pooling ----------------------------------------------------------------------------------------------------- */
 
-typedef void check_pool_fn(const struct ink__pool *pool);
+typedef void check_pool_fn(const struct ink__pooling *pool);
 
 /* Windows side by side, overlapping, apart, with a remainder, and of the whole image. */
 static void each_pool(check_pool_fn *check)
 {
     static const size_t channels[] = { 1, 3, 7, 8, 9, 15, 16, 17, 33, 64 };
-    static const struct ink__pool shapes[] = {
+    static const struct ink__pooling shapes[] = {
         { .height = 1, .width = 1, .kernel_height = 1, .kernel_width = 1, .stride = 1 },
         { .height = 6, .width = 8, .kernel_height = 2, .kernel_width = 2, .stride = 2 },
         { .height = 7, .width = 5, .kernel_height = 2, .kernel_width = 2, .stride = 2 },
@@ -236,7 +236,7 @@ static void each_pool(check_pool_fn *check)
     };
     for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
         for (size_t c = 0; c < sizeof channels / sizeof channels[0]; c++) {
-            struct ink__pool pool = shapes[s];
+            struct ink__pooling pool = shapes[s];
             pool.channels = channels[c];
             pool.out_height = (pool.height - pool.kernel_height) / pool.stride + 1;
             pool.out_width = (pool.width - pool.kernel_width) / pool.stride + 1;
@@ -245,18 +245,18 @@ static void each_pool(check_pool_fn *check)
     }
 }
 
-static size_t pool_in(const struct ink__pool *pool)
+static size_t pool_in(const struct ink__pooling *pool)
 {
     return pool->height * pool->width * pool->channels;
 }
 
-static size_t pool_out(const struct ink__pool *pool)
+static size_t pool_out(const struct ink__pooling *pool)
 {
     return pool->out_height * pool->out_width * pool->channels;
 }
 
 /* The place in the input of row i, column j of the window of output element o. */
-static size_t place(const struct ink__pool *pool, size_t o, size_t i, size_t j)
+static size_t place(const struct ink__pooling *pool, size_t o, size_t i, size_t j)
 {
     const size_t c = o % pool->channels, column = o / pool->channels % pool->out_width,
                  row = o / pool->channels / pool->out_width;
@@ -274,7 +274,7 @@ static float *with_ties(size_t count)
     return x;
 }
 
-static void check_max_pool(const struct ink__pool *pool)
+static void check_max_pool(const struct ink__pooling *pool)
 {
     const size_t in = pool_in(pool), out = pool_out(pool);
     float *x = with_ties(in), *y = floats(out), *dy = floats(out), *dx = guard_array(in, sizeof *dx);
@@ -306,7 +306,7 @@ static void max_pool(void **state)
     each_pool(check_max_pool);
 }
 
-static void check_mean_pool(const struct ink__pool *pool)
+static void check_mean_pool(const struct ink__pooling *pool)
 {
     const size_t in = pool_in(pool), out = pool_out(pool);
     const float share = 1.0f / (float)(pool->kernel_height * pool->kernel_width);

@@ -241,9 +241,9 @@ static void test_rounding(void **state)
 
 /* ---- The other kernels ------------------------------------------------------------------------------------------- */
 
-static struct ink__pool make_pool(void)
+static struct ink__pooling make_pool(void)
 {
-    struct ink__pool pool = { .height = 1 + below(12), .width = 1 + below(12), .channels = 1 + below(40) };
+    struct ink__pooling pool = { .height = 1 + below(12), .width = 1 + below(12), .channels = 1 + below(40) };
     pool.kernel_height = 1 + below(pool.height < 4 ? pool.height : 4);
     pool.kernel_width = 1 + below(pool.width < 4 ? pool.width : 4);
     pool.stride = 1 + below(3);
@@ -257,7 +257,7 @@ static void test_pools(void **state)
     (void)state;
     const struct ink__int8_kernels *k;
     for (size_t round = 0; round < 400; round++) {
-        const struct ink__pool p = make_pool();
+        const struct ink__pooling p = make_pool();
         const struct infer_window w = { (int)p.height,       (int)p.width,     (int)p.channels,
                                         (int)p.out_height,   (int)p.out_width, (int)p.kernel_height,
                                         (int)p.kernel_width, (int)p.stride,    0 };

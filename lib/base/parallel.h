@@ -23,7 +23,7 @@ struct ink__pool *ink__pool_new(size_t threads);
 /* Accepts NULL. */
 void ink__pool_free(struct ink__pool *pool);
 
-/* Does fn(context, item, thread) for every item below `items` (at most 65,535) and returns when all are done. What
+/* Does fn(context, item, thread) for every item below `items` (at most UINT32_MAX) and returns when all are done. What
  * was written before is seen by the items, and what they wrote is seen after. A NULL pool is one of the caller alone.
  */
 void ink__pool_do(struct ink__pool *pool, size_t items, ink__item_fn *fn, void *context);

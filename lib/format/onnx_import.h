@@ -27,7 +27,7 @@ struct ink__step {
     char text[64];
     size_t opens, closes; /* groups that begin before it, and that end before it */
 
-    /* dense: y = alpha x B + beta C, B being (in, out) or (out, in). conv: (N, C, K, K), see ink__window. */
+    /* dense: y = alpha x B + beta C, B being (in, out) or (out, in). conv: (N, C, K, K). */
     struct ink__onnx_constant weight, bias;
     float alpha, beta;
     bool transposed, has_bias;

@@ -50,10 +50,10 @@ struct ink__int8_kernels {
     /* y = table[x], 256 entries; x == y is allowed, here and below. */
     void (*map)(const uint8_t *table, const uint8_t *x, uint8_t *y, size_t count);
     /* Largest of each window, (H, W, C) -> (OH, OW, C), for one image. */
-    void (*max_pool)(const struct ink__pool *pool, const uint8_t *x, uint8_t *y);
+    void (*max_pool)(const struct ink__pooling *pool, const uint8_t *x, uint8_t *y);
     /* The sum of each window on the line: clamped to bytes, or to scores as it is where bytes is NULL. */
-    void (*mean_pool)(const struct ink__pool *pool, const struct ink__int8_line *line, const uint8_t *x, uint8_t *bytes,
-                      int32_t *scores);
+    void (*mean_pool)(const struct ink__pooling *pool, const struct ink__int8_line *line, const uint8_t *x,
+                      uint8_t *bytes, int32_t *scores);
     /* By channel: x (rows, channels) on the line of its channel, clamped to bytes. */
     void (*affine)(const struct ink__int8_line *line, const uint8_t *x, uint8_t *y, size_t rows, size_t channels);
     /* a * multiplier[0] + b * multiplier[1] + bias[0], shifted and clamped to bytes. */

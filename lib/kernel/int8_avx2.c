@@ -71,12 +71,4 @@ typedef __m128i octets;
 #define b_load(p)   _mm_loadu_si128((const __m128i *)(const void *)(p))
 #define b_max(a, b) _mm_max_epu8(a, b)
 
-static inline void b_store(uint8_t *p, octets b, size_t count)
-{
-    if (count == OCTETS)
-        memcpy(p, &b, OCTETS);
-    else
-        memcpy(p, &b, count);
-}
-
 #include "kernel/int8_template.h"

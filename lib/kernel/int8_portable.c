@@ -42,10 +42,4 @@ typedef uint8_t octets;
 #define b_load(p)   (*(p))
 #define b_max(a, b) ((a) > (b) ? (a) : (b))
 
-static inline void b_store(uint8_t *p, octets b, size_t count)
-{
-    (void)count;
-    *p = b;
-}
-
 #include "kernel/int8_template.h"

@@ -10,7 +10,7 @@
  *                     w_load
  *   s_dot(s, x, w)    s plus the four products of each lane, exactly: nothing on the way may saturate
  *   s_scale(s, m, h, shift)  (high half of s m, + h) >> shift
- *   OCTETS, octets    a vector of bytes, with b_load, b_max, b_store(p, b, count), count from 1 to OCTETS
+ *   OCTETS, octets    a vector of bytes, with b_load, b_max
  *   s_store(p, s, count), s_store_bytes(p, s, count)   the first `count` lanes, as they are or clamped to bytes
  *
  * The rest are plain loops, which the compiler turns into vectors of the set.
@@ -33,6 +33,15 @@
 #else
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
+
+/* The first `count` bytes, 1 to OCTETS. */
+INLINE void b_store(uint8_t *p, octets b, size_t count)
+{
+    if (count == OCTETS)
+        memcpy(p, &b, OCTETS);
+    else
+        memcpy(p, &b, count);
+}
 
 INLINE uint8_t to_byte(int32_t x)
 {
@@ -116,7 +125,7 @@ static void map(const uint8_t *table, const uint8_t *x, uint8_t *y, size_t count
         y[i] = table[x[i]];
 }
 
-static void max_pool(const struct ink__pool *pool, const uint8_t *x, uint8_t *y)
+static void max_pool(const struct ink__pooling *pool, const uint8_t *x, uint8_t *y)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
     const uint8_t *const end = y + pool->out_height * pool->out_width * channels;
@@ -134,8 +143,8 @@ static void max_pool(const struct ink__pool *pool, const uint8_t *x, uint8_t *y)
             }
 }
 
-static void mean_pool(const struct ink__pool *pool, const struct ink__int8_line *line, const uint8_t *x, uint8_t *bytes,
-                      int32_t *scores)
+static void mean_pool(const struct ink__pooling *pool, const struct ink__int8_line *line, const uint8_t *x,
+                      uint8_t *bytes, int32_t *scores)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
     const int32_t multiplier = line->multiplier[0], bias = line->bias[0];

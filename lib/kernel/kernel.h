@@ -64,7 +64,7 @@ enum ink__activation {
 };
 
 /* A pooling window moving over one image. */
-struct ink__pool {
+struct ink__pooling {
     size_t height, width, channels; /* of the input */
     size_t out_height, out_width;
     size_t kernel_height, kernel_width, stride;
@@ -76,7 +76,8 @@ struct ink__pool {
  *
  * and around the image all is 0. The mixing is bilinear, in 1/256. bend is a tensor product of splines: the sum over
  * rows r and columns n of nodes of down[y][r] across[n][x] nodes[r][n], a nudge of at most 64 pixels since the weights
- * of a place are not negative, add to 256, and are 0 but for four neighbours. All is in whole numbers, so it is the same everywhere. */
+ * of a place are not negative, add to 256, and are 0 but for four neighbours. All is in whole numbers, so it is the same
+ * everywhere. */
 #define INK__BEND_NODES ((size_t)7)
 struct ink__warp {
     size_t height, width, channels;
@@ -139,10 +140,11 @@ struct ink__kernels {
 
     /* Largest and mean of each window, (H, W, C) -> (OH, OW, C), for one image; NaN where the window holds one. The
      * gradient of the largest goes to its first place in row-major order, that of a NaN nowhere. dx is overwritten. */
-    void (*max_pool)(const struct ink__pool *pool, const float *x, float *y);
-    void (*max_pool_backward)(const struct ink__pool *pool, const float *x, const float *y, const float *dy, float *dx);
-    void (*mean_pool)(const struct ink__pool *pool, const float *x, float *y);
-    void (*mean_pool_backward)(const struct ink__pool *pool, const float *dy, float *dx);
+    void (*max_pool)(const struct ink__pooling *pool, const float *x, float *y);
+    void (*max_pool_backward)(const struct ink__pooling *pool, const float *x, const float *y, const float *dy,
+                              float *dx);
+    void (*mean_pool)(const struct ink__pooling *pool, const float *x, float *y);
+    void (*mean_pool_backward)(const struct ink__pooling *pool, const float *dy, float *dx);
 
     /* Column by column over the rows of x (rows, columns): sum[c] += sum of x. Four chains, of the rows r % 4 == 0, 1,
      * 2, 3, are added as (0 + 1) + (2 + 3): one alone would wait for each addition. */

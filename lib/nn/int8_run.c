@@ -268,18 +268,6 @@ static void run_conv(const struct ink__int8_plan *plan, const struct step *s, co
     }
 }
 
-static struct ink__pool pool_of(const struct ink__layer *l)
-{
-    return (struct ink__pool){ .height = l->in.height,
-                               .width = l->in.width,
-                               .channels = l->in.channels,
-                               .out_height = l->out.height,
-                               .out_width = l->out.width,
-                               .kernel_height = l->kernel_height,
-                               .kernel_width = l->kernel_width,
-                               .stride = l->stride };
-}
-
 static struct ink__int8_line line_of(const struct step *s)
 {
     return (struct ink__int8_line){ s->layer->multiplier, s->layer->bias, s->layer->shift[0] };
@@ -288,19 +276,19 @@ static struct ink__int8_line line_of(const struct step *s)
 static void run_max_pool(const struct ink__int8_plan *plan, const struct step *s, const struct io *io)
 {
     const struct ink__layer *l = &s->layer->layer;
-    const struct ink__pool pool = pool_of(l);
+    const struct ink__pooling window = ink__pooling_of(l);
     for (size_t n = 0; n < io->n; n++)
-        plan->kernels->max_pool(&pool, io->x + n * ink__elements(l->in), io->y + n * ink__elements(l->out));
+        plan->kernels->max_pool(&window, io->x + n * ink__elements(l->in), io->y + n * ink__elements(l->out));
 }
 
 static void run_mean_pool(const struct ink__int8_plan *plan, const struct step *s, const struct io *io)
 {
     const struct ink__layer *l = &s->layer->layer;
-    const struct ink__pool pool = pool_of(l);
+    const struct ink__pooling window = ink__pooling_of(l);
     const struct ink__int8_line line = line_of(s);
     const size_t in = ink__elements(l->in), out = ink__elements(l->out);
     for (size_t n = 0; n < io->n; n++)
-        plan->kernels->mean_pool(&pool, &line, io->x + n * in, io->y != NULL ? io->y + n * out : NULL,
+        plan->kernels->mean_pool(&window, &line, io->x + n * in, io->y != NULL ? io->y + n * out : NULL,
                                  io->scores + n * out);
 }
 

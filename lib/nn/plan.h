@@ -187,6 +187,9 @@ void ink__loss_step(const struct ink__worker *worker, size_t first, size_t n, co
 /* The loss of one sample from its probabilities, for evaluation. */
 double ink__loss_of(enum ink__loss loss, const float *probabilities, size_t classes, size_t label);
 
+/* pool.c: the window of a pooling layer, as the kernels take it. */
+struct ink__pooling ink__pooling_of(const struct ink__layer *layer);
+
 /* norm.c: what a norm multiplies by and adds outside training, (channels) each; they belong to the plan. */
 void ink__norm_factors(const struct ink__work *work, const float **scale, const float **shift);
 
@@ -209,6 +212,27 @@ static inline struct ink__range ink__panel(const struct ink__plan *plan, size_t 
 {
     const struct ink__range vectors = ink__part(panel, plan->panels, plan->work[0].ld / INK__LD);
     return (struct ink__range){ vectors.begin * INK__LD, vectors.end * INK__LD };
+}
+
+/* The columns of one row of a parameter that lie together, and where the first of them lies in arrays laid out as the
+ * weights: the whole row, or what one panel has of it. */
+struct ink__piece {
+    struct ink__range columns;
+    size_t at;
+};
+
+static inline size_t ink__pieces(const struct ink__plan *plan, const struct ink__parameter *parameter)
+{
+    return ink__in_panels(plan, parameter) ? plan->panels : 1;
+}
+
+static inline struct ink__piece ink__piece(const struct ink__plan *plan, const struct ink__parameter *p, size_t row,
+                                           size_t i)
+{
+    struct ink__range columns = ink__in_panels(plan, p) ? ink__panel(plan, i) : (struct ink__range){ 0, p->ld };
+    const size_t width = columns.end - columns.begin, at = p->offset + columns.begin * p->rows + row * width;
+    columns.end = columns.end < p->columns ? columns.end : p->columns;
+    return (struct ink__piece){ columns, at };
 }
 
 /* The address of sample `first` (the first of a chunk) in a tensor, for a thread. */

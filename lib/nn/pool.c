@@ -1,21 +1,21 @@
 /* pool K, avgpool K, globalpool, globalavg: the largest or the mean of each window, (H, W, C) -> (OH, OW, C). */
 #include "nn/plan.h"
 
-static struct ink__pool pool_of(const struct ink__layer *l)
+struct ink__pooling ink__pooling_of(const struct ink__layer *l)
 {
-    return (struct ink__pool){ .height = l->in.height,
-                               .width = l->in.width,
-                               .channels = l->in.channels,
-                               .out_height = l->out.height,
-                               .out_width = l->out.width,
-                               .kernel_height = l->kernel_height,
-                               .kernel_width = l->kernel_width,
-                               .stride = l->stride };
+    return (struct ink__pooling){ .height = l->in.height,
+                                  .width = l->in.width,
+                                  .channels = l->in.channels,
+                                  .out_height = l->out.height,
+                                  .out_width = l->out.width,
+                                  .kernel_height = l->kernel_height,
+                                  .kernel_width = l->kernel_width,
+                                  .stride = l->stride };
 }
 
 static void max_forward(const struct ink__work *work, const struct ink__worker *worker, const struct ink__io *io)
 {
-    const struct ink__pool pool = pool_of(work->layer);
+    const struct ink__pooling pool = ink__pooling_of(work->layer);
     const size_t in = ink__elements(work->layer->in), out = ink__elements(work->layer->out);
     for (size_t s = 0; s < io->n; s++)
         worker->kernels->max_pool(&pool, io->x + s * in, io->y + s * out);
@@ -23,7 +23,7 @@ static void max_forward(const struct ink__work *work, const struct ink__worker *
 
 static void max_backward(const struct ink__work *work, const struct ink__worker *worker, const struct ink__io *io)
 {
-    const struct ink__pool pool = pool_of(work->layer);
+    const struct ink__pooling pool = ink__pooling_of(work->layer);
     const size_t in = ink__elements(work->layer->in), out = ink__elements(work->layer->out);
     for (size_t s = 0; io->dx != NULL && s < io->n; s++)
         worker->kernels->max_pool_backward(&pool, io->x + s * in, io->y + s * out, io->dy + s * out, io->dx + s * in);
@@ -31,7 +31,7 @@ static void max_backward(const struct ink__work *work, const struct ink__worker 
 
 static void mean_forward(const struct ink__work *work, const struct ink__worker *worker, const struct ink__io *io)
 {
-    const struct ink__pool pool = pool_of(work->layer);
+    const struct ink__pooling pool = ink__pooling_of(work->layer);
     const size_t in = ink__elements(work->layer->in), out = ink__elements(work->layer->out);
     for (size_t s = 0; s < io->n; s++)
         worker->kernels->mean_pool(&pool, io->x + s * in, io->y + s * out);
@@ -39,7 +39,7 @@ static void mean_forward(const struct ink__work *work, const struct ink__worker 
 
 static void mean_backward(const struct ink__work *work, const struct ink__worker *worker, const struct ink__io *io)
 {
-    const struct ink__pool pool = pool_of(work->layer);
+    const struct ink__pooling pool = ink__pooling_of(work->layer);
     const size_t in = ink__elements(work->layer->in), out = ink__elements(work->layer->out);
     for (size_t s = 0; io->dx != NULL && s < io->n; s++)
         worker->kernels->mean_pool_backward(&pool, io->dy + s * out, io->dx + s * in);

@@ -141,25 +141,6 @@ size_t ink__muon_count(const struct ink__muon *m)
 
 /* ---- One matrix -------------------------------------------------------------------------------------------------- */
 
-/* The columns of a row that lie together, and where. */
-struct piece {
-    struct ink__range columns;
-    size_t at; /* of its first, in the arrays laid out as the weights */
-};
-
-static size_t pieces_of(const struct ink__plan *plan, const struct ink__parameter *p)
-{
-    return ink__in_panels(plan, p) ? plan->panels : 1;
-}
-
-static struct piece piece_of(const struct ink__plan *plan, const struct ink__parameter *p, size_t row, size_t i)
-{
-    struct ink__range columns = ink__in_panels(plan, p) ? ink__panel(plan, i) : (struct ink__range){ 0, p->ld };
-    const size_t width = columns.end - columns.begin, at = p->offset + columns.begin * p->rows + row * width;
-    columns.end = columns.end < p->columns ? columns.end : p->columns;
-    return (struct piece){ columns, at };
-}
-
 /* Where element (row, column) of the parameter lies in scratch. */
 static size_t place_of(const struct matrix *x, size_t row, size_t column)
 {
@@ -173,8 +154,8 @@ static double gather(const struct ink__muon *m, const struct matrix *x, float *m
     const float *gradient = m->plan->gradient;
     double squares = 0.0;
     for (size_t r = 0; r < p->rows; r++) {
-        for (size_t i = 0; i < pieces_of(m->plan, p); i++) {
-            const struct piece piece = piece_of(m->plan, p, r, i);
+        for (size_t i = 0; i < ink__pieces(m->plan, p); i++) {
+            const struct ink__piece piece = ink__piece(m->plan, p, r, i);
             for (size_t c = piece.columns.begin; c < piece.columns.end; c++) {
                 const size_t at = piece.at + c - piece.columns.begin;
                 momentum[at] = beta * momentum[at] + gradient[at];
@@ -191,8 +172,8 @@ static void scatter(const struct ink__muon *m, const struct matrix *x, const flo
 {
     const struct ink__parameter *p = x->parameter;
     for (size_t r = 0; r < p->rows; r++) {
-        for (size_t i = 0; i < pieces_of(m->plan, p); i++) {
-            const struct piece piece = piece_of(m->plan, p, r, i);
+        for (size_t i = 0; i < ink__pieces(m->plan, p); i++) {
+            const struct ink__piece piece = ink__piece(m->plan, p, r, i);
             for (size_t c = piece.columns.begin; c < piece.columns.end; c++)
                 m->plan->gradient[piece.at + c - piece.columns.begin] = x->scale * from[place_of(x, r, c)];
         }

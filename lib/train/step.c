@@ -31,17 +31,14 @@ static void form_gradients(struct ink_trainer *t, size_t part)
     }
 }
 
-/* The sum of the squares of row r of a parameter's gradient, columns ascending however it lies. What pads a row is zero.
- */
+/* The sum of the squares of row r of a parameter's gradient, columns ascending however it lies. */
 static double squares_of(const struct ink__plan *plan, const struct ink__parameter *p, size_t r)
 {
-    const bool in_panels = ink__in_panels(plan, p);
     double squares = 0.0;
-    for (size_t panel = 0; panel < (in_panels ? plan->panels : 1); panel++) {
-        const struct ink__range columns = in_panels ? ink__panel(plan, panel) : (struct ink__range){ 0, p->ld };
-        const size_t width = columns.end - columns.begin;
-        const float *g = plan->gradient + p->offset + columns.begin * p->rows + r * width;
-        for (size_t c = 0; c < width; c++)
+    for (size_t i = 0; i < ink__pieces(plan, p); i++) {
+        const struct ink__piece piece = ink__piece(plan, p, r, i);
+        const float *g = plan->gradient + piece.at;
+        for (size_t c = 0; c < piece.columns.end - piece.columns.begin; c++)
             squares += (double)g[c] * (double)g[c];
     }
     return squares;

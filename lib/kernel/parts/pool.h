@@ -1,11 +1,11 @@
 /* Pooling: largest and mean of windows, vectors over channels. A part of template.h. */
 /* The top left corner of the window of output (row, column). */
-INK__INLINE size_t corner(const struct ink__pool *pool, size_t row, size_t column)
+INK__INLINE size_t corner(const struct ink__pooling *pool, size_t row, size_t column)
 {
     return (row * pool->stride * pool->width + column * pool->stride) * pool->channels;
 }
 
-static void max_pool(const struct ink__pool *pool, const float *x, float *y)
+static void max_pool(const struct ink__pooling *pool, const float *x, float *y)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
     for (size_t row = 0; row < pool->out_height; row++) {
@@ -25,7 +25,8 @@ static void max_pool(const struct ink__pool *pool, const float *x, float *y)
     }
 }
 
-static void max_pool_backward(const struct ink__pool *pool, const float *x, const float *y, const float *dy, float *dx)
+static void max_pool_backward(const struct ink__pooling *pool, const float *x, const float *y, const float *dy,
+                              float *dx)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
     const bool overlap = pool->stride < pool->kernel_height || pool->stride < pool->kernel_width;
@@ -49,7 +50,7 @@ static void max_pool_backward(const struct ink__pool *pool, const float *x, cons
     }
 }
 
-static void mean_pool(const struct ink__pool *pool, const float *x, float *y)
+static void mean_pool(const struct ink__pooling *pool, const float *x, float *y)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
     const vec share = v_set1(1.0f / (float)(pool->kernel_height * pool->kernel_width));
@@ -67,7 +68,7 @@ static void mean_pool(const struct ink__pool *pool, const float *x, float *y)
     }
 }
 
-static void mean_pool_backward(const struct ink__pool *pool, const float *dy, float *dx)
+static void mean_pool_backward(const struct ink__pooling *pool, const float *dy, float *dx)
 {
     const size_t channels = pool->channels, pitch = pool->width * channels;
     const vec share = v_set1(1.0f / (float)(pool->kernel_height * pool->kernel_width));
