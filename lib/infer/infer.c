@@ -28,97 +28,133 @@ struct infer_window {
     int kernel_height, kernel_width, stride, pad;
 };
 
-/* section chains needs base */
-#define INFER_ROWS  4
+/* section lanes */
+/* Chains side by side, one a channel: as many as a vector or two hold, or one where a processor has no vectors. */
+#if defined(__SSE2__) || defined(_M_X64) || defined(__ARM_NEON)
 #define INFER_LANES 8
+#else
+#define INFER_LANES 1
+#endif
+/* gcc unrolls so short a loop before it looks for vectors in it, and then finds none. */
+#if defined(__GNUC__) && __GNUC__ >= 8 && !defined(__clang__)
+#define INFER_EACH_LANE(l) _Pragma("GCC unroll 1") for (l = 0; l < INFER_LANES; l++)
+#else
+#define INFER_EACH_LANE(l) for (l = 0; l < INFER_LANES; l++)
+#endif
 
-/* sum[r][l] += x[r x_step + t] w[r w_step + t pitch + l] for t = 0 .. count - 1: chains side by side, since one alone
- * waits for each of its additions. The rows are written out, which is what makes compilers keep them in registers. */
-static void infer_chains(float sum[INFER_ROWS][INFER_LANES], const float *x, int x_step, const float *w, int w_step,
-                         int pitch, int count)
+/* section dense needs base lanes */
+#define INFER_ROWS 4
+
+/* y (outputs) = bias + x (inputs) w (inputs, outputs), for INFER_ROWS x INFER_LANES of the outputs: chains side by side,
+ * since one alone waits for each of its additions. They are written out, which is what keeps them in registers. */
+static void infer_dense_rows(const float *x, int inputs, const float *w, const float *bias, float *y, int outputs)
 {
     float s0[INFER_LANES], s1[INFER_LANES], s2[INFER_LANES], s3[INFER_LANES];
-    int l, t;
-    for (l = 0; l < INFER_LANES; l++) {
-        s0[l] = sum[0][l];
-        s1[l] = sum[1][l];
-        s2[l] = sum[2][l];
-        s3[l] = sum[3][l];
+    int l, i;
+    INFER_EACH_LANE(l) s0[l] = bias[l];
+    INFER_EACH_LANE(l) s1[l] = bias[INFER_LANES + l];
+    INFER_EACH_LANE(l) s2[l] = bias[2 * INFER_LANES + l];
+    INFER_EACH_LANE(l) s3[l] = bias[3 * INFER_LANES + l];
+    for (i = 0; i < inputs; i++, w += outputs) {
+        const float v = x[i];
+        INFER_EACH_LANE(l) s0[l] = INFER_FMA(v, w[l], s0[l]);
+        INFER_EACH_LANE(l) s1[l] = INFER_FMA(v, w[INFER_LANES + l], s1[l]);
+        INFER_EACH_LANE(l) s2[l] = INFER_FMA(v, w[2 * INFER_LANES + l], s2[l]);
+        INFER_EACH_LANE(l) s3[l] = INFER_FMA(v, w[3 * INFER_LANES + l], s3[l]);
     }
-    for (t = 0; t < count; t++, w += pitch) {
-        const float x0 = x[t], x1 = x[x_step + t], x2 = x[2 * x_step + t], x3 = x[3 * x_step + t];
-        for (l = 0; l < INFER_LANES; l++)
-            s0[l] = INFER_FMA(x0, w[l], s0[l]);
-        for (l = 0; l < INFER_LANES; l++)
-            s1[l] = INFER_FMA(x1, w[w_step + l], s1[l]);
-        for (l = 0; l < INFER_LANES; l++)
-            s2[l] = INFER_FMA(x2, w[2 * w_step + l], s2[l]);
-        for (l = 0; l < INFER_LANES; l++)
-            s3[l] = INFER_FMA(x3, w[3 * w_step + l], s3[l]);
+    INFER_EACH_LANE(l) y[l] = s0[l];
+    INFER_EACH_LANE(l) y[INFER_LANES + l] = s1[l];
+    INFER_EACH_LANE(l) y[2 * INFER_LANES + l] = s2[l];
+    INFER_EACH_LANE(l) y[3 * INFER_LANES + l] = s3[l];
+}
+
+/* The same for INFER_LANES of them. */
+static void infer_dense_row(const float *x, int inputs, const float *w, const float *bias, float *y, int outputs)
+{
+    float s[INFER_LANES];
+    int l, i;
+    INFER_EACH_LANE(l) s[l] = bias[l];
+    for (i = 0; i < inputs; i++, w += outputs) {
+        const float v = x[i];
+        INFER_EACH_LANE(l) s[l] = INFER_FMA(v, w[l], s[l]);
     }
-    for (l = 0; l < INFER_LANES; l++) {
-        sum[0][l] = s0[l];
-        sum[1][l] = s1[l];
-        sum[2][l] = s2[l];
-        sum[3][l] = s3[l];
+    INFER_EACH_LANE(l) y[l] = s[l];
+}
+
+/* The same for all of them. Where a group would not fit any more, it begins earlier and overlaps the one before. */
+static void infer_dense(const float *x, int inputs, const float *w, const float *bias, float *y, int outputs)
+{
+    const int rows = INFER_ROWS * INFER_LANES;
+    int o, at, i;
+    for (o = 0; outputs >= rows && o < outputs; o += rows) {
+        at = o + rows <= outputs ? o : outputs - rows;
+        infer_dense_rows(x, inputs, w + at, bias + at, y + at, outputs);
+    }
+    for (; outputs >= INFER_LANES && o < outputs; o += INFER_LANES) {
+        at = o + INFER_LANES <= outputs ? o : outputs - INFER_LANES;
+        infer_dense_row(x, inputs, w + at, bias + at, y + at, outputs);
+    }
+    for (; o < outputs; o++) {
+        float sum = bias[o];
+        for (i = 0; i < inputs; i++)
+            sum = INFER_FMA(x[i], w[i * outputs + o], sum);
+        y[o] = sum;
     }
 }
 
-/* One of those rows. */
-static void infer_row(float sum[INFER_LANES], const float *x, const float *w, int pitch, int count)
+/* section chains needs base lanes */
+#define INFER_CHAINS 6
+
+/* The part of a kernel that lies on the image: rows of values that lie together, x_row apart in x and w_row in w. */
+struct infer_taps {
+    int rows, count, x_row, w_row;
+};
+
+/* y[c][f + l] = bias[f + l] + the sum over the taps of x[c] times w, for INFER_CHAINS pixels c. They are written out, which
+ * is what makes compilers keep the sums in registers; one chain alone would wait for each of its additions. */
+static void infer_chains(const struct infer_taps *taps, const float *const x[INFER_CHAINS], const float *w,
+                         const float *bias, float *const y[INFER_CHAINS], int f, int filters)
 {
-    float s[INFER_LANES];
-    int l, t;
-    for (l = 0; l < INFER_LANES; l++)
-        s[l] = sum[l];
-    for (t = 0; t < count; t++, w += pitch) {
-        const float x0 = x[t];
-        for (l = 0; l < INFER_LANES; l++)
-            s[l] = INFER_FMA(x0, w[l], s[l]);
+    const float *const x0 = x[0], *const x1 = x[1], *const x2 = x[2], *const x3 = x[3], *const x4 = x[4],
+                       *const x5 = x[5];
+    float s0[INFER_LANES], s1[INFER_LANES], s2[INFER_LANES], s3[INFER_LANES], s4[INFER_LANES], s5[INFER_LANES];
+    int l, t, row;
+    INFER_EACH_LANE(l) s0[l] = s1[l] = s2[l] = s3[l] = s4[l] = s5[l] = bias[f + l];
+    for (row = 0; row < taps->rows; row++) {
+        const int begin = row * taps->x_row, end = begin + taps->count;
+        const float *from = w + row * taps->w_row + f;
+        for (t = begin; t < end; t++, from += filters) {
+            float v[INFER_LANES];
+            INFER_EACH_LANE(l) v[l] = from[l];
+            INFER_EACH_LANE(l) s0[l] = INFER_FMA(x0[t], v[l], s0[l]);
+            INFER_EACH_LANE(l) s1[l] = INFER_FMA(x1[t], v[l], s1[l]);
+            INFER_EACH_LANE(l) s2[l] = INFER_FMA(x2[t], v[l], s2[l]);
+            INFER_EACH_LANE(l) s3[l] = INFER_FMA(x3[t], v[l], s3[l]);
+            INFER_EACH_LANE(l) s4[l] = INFER_FMA(x4[t], v[l], s4[l]);
+            INFER_EACH_LANE(l) s5[l] = INFER_FMA(x5[t], v[l], s5[l]);
+        }
     }
-    for (l = 0; l < INFER_LANES; l++)
-        sum[l] = s[l];
+    INFER_EACH_LANE(l) y[0][f + l] = s0[l];
+    INFER_EACH_LANE(l) y[1][f + l] = s1[l];
+    INFER_EACH_LANE(l) y[2][f + l] = s2[l];
+    INFER_EACH_LANE(l) y[3][f + l] = s3[l];
+    INFER_EACH_LANE(l) y[4][f + l] = s4[l];
+    INFER_EACH_LANE(l) y[5][f + l] = s5[l];
 }
 
 /* One of those chains. */
-static float infer_chain(float sum, const float *x, const float *w, int pitch, int count)
+static float infer_chain(const struct infer_taps *taps, const float *x, const float *w, float sum, int filters)
 {
-    int t;
-    for (t = 0; t < count; t++, w += pitch)
-        sum = INFER_FMA(x[t], *w, sum);
+    int row, t;
+    for (row = 0; row < taps->rows; row++)
+        for (t = 0; t < taps->count; t++)
+            sum = INFER_FMA(x[row * taps->x_row + t], w[row * taps->w_row + t * filters], sum);
     return sum;
 }
 
-/* section dense needs chains */
-/* y (outputs) = bias + x (inputs) w (inputs, outputs) */
-static void infer_dense(const float *x, int inputs, const float *w, const float *bias, float *y, int outputs)
-{
-    int o, r, l;
-    for (o = 0; o + INFER_ROWS * INFER_LANES <= outputs; o += INFER_ROWS * INFER_LANES) {
-        float sum[INFER_ROWS][INFER_LANES];
-        for (r = 0; r < INFER_ROWS; r++)
-            for (l = 0; l < INFER_LANES; l++)
-                sum[r][l] = bias[o + r * INFER_LANES + l];
-        infer_chains(sum, x, 0, w + o, INFER_LANES, outputs, inputs);
-        for (r = 0; r < INFER_ROWS; r++)
-            for (l = 0; l < INFER_LANES; l++)
-                y[o + r * INFER_LANES + l] = sum[r][l];
-    }
-    for (; o + INFER_LANES <= outputs; o += INFER_LANES) {
-        float sum[INFER_LANES];
-        for (l = 0; l < INFER_LANES; l++)
-            sum[l] = bias[o + l];
-        infer_row(sum, x, w + o, outputs, inputs);
-        for (l = 0; l < INFER_LANES; l++)
-            y[o + l] = sum[l];
-    }
-    for (; o < outputs; o++)
-        y[o] = infer_chain(bias[o], x, w + o, outputs, inputs);
-}
-
 /* section conv needs window chains */
-/* The part of a kernel of `size` at `start` that lies on an image of `length`: taps first .. end - 1. The others see
- * zeros, which change no sum. */
+/* Taps first .. end - 1 of a kernel of `size` at `start` lie on an image of `length`. The others see zeros, which change
+ * no sum. */
 static int infer_first(int start)
 {
     return start < 0 ? -start : 0;
@@ -129,70 +165,88 @@ static int infer_end(int start, int size, int length)
     return length - start < size ? length - start : size;
 }
 
-/* y (OH, OW, filters) = bias + x (H, W, C) * w (KH, KW, C, filters), x with a border of `pad` zeros. The taps of one
- * kernel row lie together in x and in w. */
+/* How many outputs, beginning with the one whose kernel is at `start`, at most `most`, have the same taps. */
+static int infer_alike(int start, int stride, int size, int length, int most)
+{
+    int count = 1;
+    while (count < most && infer_first(start + count * stride) == infer_first(start) &&
+           infer_end(start + count * stride, size, length) == infer_end(start, size, length))
+        count++;
+    return count;
+}
+
+/* y (OH, OW, filters) = bias + x (H, W, C) * w (KH, KW, C, filters), x with a border of `pad` zeros. Pixels with the same
+ * taps, high x wide of them, go together, a few at a time; the last pixel fills up the last group, and the last filters
+ * overlap those before them. */
 static void infer_conv(const struct infer_window *s, const float *x, const float *w, const float *bias, float *y,
                        int filters)
 {
-    const int pixel = s->channels, row = s->width * pixel, kernel_row = s->kernel_width * pixel;
-    int oh, ow, f, h, r, l, pixels;
-    for (oh = 0; oh < s->out_height; oh++) {
-        const int top = oh * s->stride - s->pad;
-        const int first_h = infer_first(top), end_h = infer_end(top, s->kernel_height, s->height);
-        for (ow = 0; ow < s->out_width; ow += pixels, y += pixels * filters) {
-            const int left = ow * s->stride - s->pad;
-            const int first_w = infer_first(left), end_w = infer_end(left, s->kernel_width, s->width);
-            const int taps = (end_w - first_w) * pixel;
-            const int corner = top * row + (left + first_w) * pixel, filter = first_w * pixel;
-            /* Pixels go together where none of them sees the border. */
-            const int last = ow + INFER_ROWS - 1, right = last * s->stride - s->pad + s->kernel_width;
-            pixels = left >= 0 && last < s->out_width && right <= s->width ? INFER_ROWS : 1;
-            for (f = 0; f + INFER_LANES <= filters; f += INFER_LANES) {
-                float sum[INFER_ROWS][INFER_LANES];
-                for (r = 0; r < pixels; r++)
-                    for (l = 0; l < INFER_LANES; l++)
-                        sum[r][l] = bias[f + l];
-                for (h = first_h; h < end_h; h++) {
-                    const float *const from = w + (filter + h * kernel_row) * filters + f;
-                    if (pixels == INFER_ROWS)
-                        infer_chains(sum, x + corner + h * row, s->stride * pixel, from, 0, filters, taps);
-                    else
-                        infer_row(sum[0], x + corner + h * row, from, filters, taps);
+    struct infer_taps taps;
+    int oh, ow, high, wide, p, c, f;
+    taps.x_row = s->width * s->channels;
+    taps.w_row = s->kernel_width * s->channels * filters;
+    for (oh = 0; oh < s->out_height; oh += high) {
+        const int top = oh * s->stride - s->pad, first_h = infer_first(top);
+        high = infer_alike(top, s->stride, s->kernel_height, s->height, s->out_height - oh);
+        taps.rows = infer_end(top, s->kernel_height, s->height) - first_h;
+        for (ow = 0; ow < s->out_width; ow += wide) {
+            const int left = ow * s->stride - s->pad, first_w = infer_first(left);
+            const float *const kernel = w + first_h * taps.w_row + first_w * s->channels * filters;
+            wide = infer_alike(left, s->stride, s->kernel_width, s->width, s->out_width - ow);
+            taps.count = (infer_end(left, s->kernel_width, s->width) - first_w) * s->channels;
+            for (p = 0; p < high * wide; p += INFER_CHAINS) {
+                const float *from[INFER_CHAINS];
+                float *to[INFER_CHAINS];
+                for (c = 0; c < INFER_CHAINS; c++) {
+                    const int pixel = p + c < high * wide ? p + c : high * wide - 1;
+                    const int down = pixel / wide, right = pixel % wide;
+                    from[c] = x + (top + first_h + down * s->stride) * taps.x_row +
+                              (left + first_w + right * s->stride) * s->channels;
+                    to[c] = y + ((oh + down) * s->out_width + ow + right) * filters;
                 }
-                for (r = 0; r < pixels; r++)
-                    for (l = 0; l < INFER_LANES; l++)
-                        y[r * filters + f + l] = sum[r][l];
-            }
-            for (f = filters - filters % INFER_LANES; f < filters; f++) {
-                for (r = 0; r < pixels; r++) {
-                    float sum = bias[f];
-                    for (h = first_h; h < end_h; h++)
-                        sum = infer_chain(sum, x + corner + h * row + r * s->stride * pixel,
-                                          w + (filter + h * kernel_row) * filters + f, filters, taps);
-                    y[r * filters + f] = sum;
-                }
+                for (f = 0; filters >= INFER_LANES && f < filters; f += INFER_LANES)
+                    infer_chains(&taps, from, kernel, bias, to, f + INFER_LANES <= filters ? f : filters - INFER_LANES,
+                                 filters);
+                for (; f < filters; f++)
+                    for (c = 0; c < INFER_CHAINS; c++)
+                        to[c][f] = infer_chain(&taps, from[c], kernel + f, bias[f], filters);
             }
         }
     }
 }
 
-/* section max_pool needs window */
+/* section max_pool needs window lanes */
+/* The larger of two; a NaN stays. */
+#define INFER_LARGER(value, largest) ((value) > (largest) || (value) != (value) ? (value) : (largest))
+
 /* y (OH, OW, C): the largest of each window. */
 static void infer_max_pool(const struct infer_window *s, const float *x, float *y)
 {
-    int oh, ow, c, h, w;
+    int oh, ow, c, l, h, w;
     for (oh = 0; oh < s->out_height; oh++)
-        for (ow = 0; ow < s->out_width; ow++)
-            for (c = 0; c < s->channels; c++) {
-                const float *const corner = x + (oh * s->width + ow) * s->stride * s->channels + c;
-                float largest = corner[0];
+        for (ow = 0; ow < s->out_width; ow++, y += s->channels) {
+            const float *const corner = x + (oh * s->width + ow) * s->stride * s->channels;
+            for (c = 0; s->channels >= INFER_LANES && c < s->channels; c += INFER_LANES) {
+                const int at = c + INFER_LANES <= s->channels ? c : s->channels - INFER_LANES;
+                float largest[INFER_LANES];
+                INFER_EACH_LANE(l) largest[l] = corner[at + l];
                 for (h = 0; h < s->kernel_height; h++)
                     for (w = 0; w < s->kernel_width; w++) {
-                        const float value = corner[(h * s->width + w) * s->channels];
-                        largest = value > largest || value != value ? value : largest; /* a NaN stays */
+                        const float *const v = corner + (h * s->width + w) * s->channels + at;
+                        INFER_EACH_LANE(l) largest[l] = INFER_LARGER(v[l], largest[l]);
                     }
-                *y++ = largest;
+                INFER_EACH_LANE(l) y[at + l] = largest[l];
             }
+            for (; c < s->channels; c++) {
+                float largest = corner[c];
+                for (h = 0; h < s->kernel_height; h++)
+                    for (w = 0; w < s->kernel_width; w++) {
+                        const float v = corner[(h * s->width + w) * s->channels + c];
+                        largest = INFER_LARGER(v, largest);
+                    }
+                y[c] = largest;
+            }
+        }
 }
 
 /* section mean_pool needs base window */
