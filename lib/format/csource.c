@@ -265,6 +265,33 @@ static bool is_identifier(const char *name)
     return length > 0 && length <= INK__LONGEST_NAME && strchr(digits, name[0]) == NULL;
 }
 
+enum ink_status ink__source_open(struct ink__source *s, struct ink_error *err)
+{
+    const struct ink_net *const net = s->net;
+    const struct ink_compute one = { .threads = 1 };
+    for (size_t c = 0; c < net->input.channels; c++)
+        s->normalises |= net->mean[c] != 0.0f || net->deviation[c] != 1.0f;
+    enum ink_status status = ink__plan_new(&s->plan, net, 1, false, 1.0, &one, err);
+    if (status != INK_OK)
+        return status;
+    s->steps = ink__array(net->layer_count + 1, sizeof *s->steps);
+    s->places = ink__array(net->layer_count + 2, sizeof *s->places);
+    if (s->steps == NULL || s->places == NULL)
+        return ink__fail_memory(err);
+    status = s->dialect->prepare(s, err);
+    if (status != INK_OK)
+        return status;
+    return ink__place_values(s->steps, s->step_count, ink__elements(net->input), s->normalises, s->places, &s->scratch,
+                             err);
+}
+
+void ink__source_close(struct ink__source *s)
+{
+    free(s->places);
+    free(s->steps);
+    ink__plan_free(s->plan);
+}
+
 enum ink_status ink_export_c(const struct ink_net *net, const char *name, const char *path_c, const char *path_h,
                              struct ink_error *err)
 {
@@ -277,28 +304,10 @@ enum ink_status ink_export_c(const struct ink_net *net, const char *name, const 
                          INK__LONGEST_NAME);
     for (size_t i = 0; name[i] != 0; i++)
         s.upper[i] = (char)(name[i] >= 'a' && name[i] <= 'z' ? name[i] - 'a' + 'A' : name[i]);
-    for (size_t c = 0; c < net->input.channels; c++)
-        s.normalises |= net->mean[c] != 0.0f || net->deviation[c] != 1.0f;
 
-    const struct ink_compute one = { .threads = 1 };
-    enum ink_status status = ink__plan_new(&s.plan, net, 1, false, 1.0, &one, err);
-    if (status != INK_OK)
-        return status;
-    s.steps = ink__array(net->layer_count + 1, sizeof *s.steps);
-    s.places = ink__array(net->layer_count + 2, sizeof *s.places);
-    if (s.steps == NULL || s.places == NULL) {
-        status = ink__fail_memory(err);
-        goto out;
-    }
-    status = s.dialect->prepare(&s, err);
-    if (status == INK_OK)
-        status = ink__place_values(s.steps, s.step_count, ink__elements(net->input), s.normalises, s.places, &s.scratch,
-                                   err);
+    enum ink_status status = ink__source_open(&s, err);
     if (status == INK_OK)
         status = write_files(&s, path_c, path_h, err);
-out:
-    free(s.places);
-    free(s.steps);
-    ink__plan_free(s.plan);
+    ink__source_close(&s);
     return status;
 }

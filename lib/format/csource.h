@@ -81,6 +81,10 @@ struct ink__source {
     struct ink__writer writer;
 };
 
+/* Lays out s->net as s->dialect would have it: all but the name and the writer. To be closed in any case. */
+enum ink_status ink__source_open(struct ink__source *s, struct ink_error *err);
+void ink__source_close(struct ink__source *s);
+
 /* Where value v lies, as an expression. */
 struct ink__expression {
     char text[32];

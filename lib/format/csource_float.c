@@ -5,102 +5,79 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "format/csource.h"
-
-static const char *const kind_sections[INK__KINDS] = {
-    [INK__DENSE] = "dense",         [INK__CONV] = "conv",   [INK__MAX_POOL] = "max_pool",
-    [INK__MEAN_POOL] = "mean_pool", [INK__NORM] = "affine", [INK__CLOSE] = "add",
-};
-
-static const char *const activation_sections[] = {
-    [INK__IDENTITY] = NULL,     [INK__RELU] = "relu", [INK__LEAKY] = "leaky",
-    [INK__SIGMOID] = "sigmoid", [INK__TANH] = "tanh", [INK__GELU] = "gelu",
-};
+#include "format/calls.h"
 
 static void needs(const struct ink__source *s, size_t i, const char *names[2])
 {
-    names[0] = kind_sections[s->steps[i].layer->kind];
-    names[1] = activation_sections[s->steps[i].layer->activation];
-}
-
-static const struct ink__parameter *weight_of(const struct ink__source *s, const struct ink__layer *l)
-{
-    return l->kind == INK__DENSE || l->kind == INK__CONV ? &s->net->parameters[l->parameter] : NULL;
+    struct ink__call calls[INK__MOST_CALLS];
+    for (size_t c = 0, count = ink__calls_of(s, i, calls); c < count; c++)
+        names[c] = calls[c].function;
 }
 
 /* ---- Constants and calls ----------------------------------------------------------------------------------------- */
 
-/* `static const float NAME_WHAT_LAYER[] = { ... };` of rows `ld` floats apart. */
-static void put_array(struct ink__source *s, const char *what, size_t layer, const float *values, size_t rows,
-                      size_t columns, size_t ld)
+/* `static const float NAME_WHAT_LAYER[] = { ... };` */
+static void put_array(struct ink__source *s, const struct ink__constants *k)
 {
-    ink__put(&s->writer, "static const float %s_%s_%zu[%zu] = {", s->name, what, layer, rows * columns);
-    for (size_t i = 0; i < rows * columns; i++) {
+    ink__put(&s->writer, "static const float %s_%s_%zu[%zu] = {", s->name, k->what, k->layer, k->rows * k->columns);
+    for (size_t i = 0; i < k->rows * k->columns; i++) {
         ink__put_text(&s->writer, i % 8 == 0 ? "\n    " : " ");
-        ink__put_float(&s->writer, values[i / columns * ld + i % columns]);
+        ink__put_float(&s->writer, k->values[i / k->columns * k->ld + i % k->columns]);
         ink__put_text(&s->writer, ",");
     }
     ink__put_text(&s->writer, "\n};\n");
 }
 
-/* The constants of layer i. */
 static void put_constants(struct ink__source *s, size_t i)
 {
-    const struct ink__work *work = &s->plan->work[i];
-    const struct ink__layer *l = work->layer;
-    const struct ink__parameter *p = weight_of(s, l);
+    struct ink__constants constants[INK__MOST_CONSTANTS];
     ink__put_window(s, i);
-    if (p != NULL) {
-        put_array(s, "weight", i, work->weight, p->rows, p->columns, work->ld);
-        put_array(s, "bias", i, work->bias, 1, p->columns, 0);
-    }
-    if (l->kind == INK__NORM) {
-        const float *scale, *shift;
-        ink__norm_factors(work, &scale, &shift);
-        put_array(s, "scale", i, scale, 1, l->in.channels, 0);
-        put_array(s, "shift", i, shift, 1, l->in.channels, 0);
+    for (size_t k = 0, count = ink__constants_of(s, i, constants); k < count; k++)
+        put_array(s, &constants[k]);
+}
+
+static void put_argument(struct ink__source *s, const struct ink__argument *a)
+{
+    switch (a->given) {
+    case INK__GIVEN_IMAGE:
+        ink__put_text(&s->writer, "image");
+        break;
+    case INK__GIVEN_RESULT:
+        ink__put_text(&s->writer, s->dialect->result);
+        break;
+    case INK__GIVEN_VALUE:
+        ink__put_text(&s->writer, ink__place_text(s, a->number).text);
+        break;
+    case INK__GIVEN_ARRAY:
+        ink__put(&s->writer, "%s_%s_%zu", s->name, a->what, a->number);
+        break;
+    case INK__GIVEN_WINDOW:
+        ink__put(&s->writer, "&%s_window_%zu", s->name, a->number);
+        break;
+    case INK__GIVEN_SIZE:
+        ink__put(&s->writer, "%zu", a->number);
+        break;
+    case INK__GIVEN_FACTOR:
+        ink__put_float(&s->writer, a->factor);
+        break;
     }
 }
 
-/* The calls of layer i. */
+static void put_call(struct ink__source *s, const struct ink__call *call)
+{
+    ink__put(&s->writer, "    infer_%s(", call->function);
+    for (size_t a = 0; a < call->count; a++) {
+        ink__put_text(&s->writer, a > 0 ? ", " : "");
+        put_argument(s, &call->arguments[a]);
+    }
+    ink__put_text(&s->writer, ");\n");
+}
+
 static void put_calls(struct ink__source *s, size_t i)
 {
-    const struct ink__layer *l = s->plan->work[i].layer;
-    const struct ink__expression from = ink__place_text(s, i), to = ink__place_text(s, i + 1);
-    const char *const x = from.text, *const y = to.text, *const name = s->name;
-    const size_t count = ink__elements(l->out);
-    switch (l->kind) {
-    case INK__DENSE:
-        ink__put(&s->writer, "    infer_dense(%s, %zu, %s_weight_%zu, %s_bias_%zu, %s, %zu);\n", x,
-                 ink__elements(l->in), name, i, name, i, y, count);
-        break;
-    case INK__CONV:
-        ink__put(&s->writer, "    infer_conv(&%s_window_%zu, %s, %s_weight_%zu, %s_bias_%zu, %s, %zu);\n", name, i, x,
-                 name, i, name, i, y, l->out.channels);
-        break;
-    case INK__MAX_POOL:
-    case INK__MEAN_POOL:
-        ink__put(&s->writer, "    infer_%s(&%s_window_%zu, %s, %s);\n", kind_sections[l->kind], name, i, x, y);
-        break;
-    case INK__NORM:
-        ink__put(&s->writer, "    infer_affine(%s, %s_scale_%zu, %s_shift_%zu, %s, %zu, %zu);\n", x, name, i, name, i,
-                 y, l->in.height * l->in.width, l->in.channels);
-        break;
-    case INK__CLOSE:
-        ink__put(&s->writer, "    infer_add(%s, %s, %s, %zu);\n", x, ink__place_text(s, l->partner).text, y, count);
-        break;
-    default:
-        break;
-    }
-    /* The activation works in place, except where it is the layer. */
-    const char *const in = l->kind == INK__MAP ? x : y;
-    if (l->activation == INK__LEAKY) {
-        ink__put(&s->writer, "    infer_leaky(%s, ", in);
-        ink__put_float(&s->writer, l->slope);
-        ink__put(&s->writer, ", %s, %zu);\n", y, count);
-    } else if (l->activation != INK__IDENTITY) {
-        ink__put(&s->writer, "    infer_%s(%s, %s, %zu);\n", activation_sections[l->activation], in, y, count);
-    }
+    struct ink__call calls[INK__MOST_CALLS];
+    for (size_t c = 0, count = ink__calls_of(s, i, calls); c < count; c++)
+        put_call(s, &calls[c]);
 }
 
 /* ---- What stands around ------------------------------------------------------------------------------------------ */
@@ -135,20 +112,22 @@ static void put_preamble(struct ink__source *s)
 
 static void put_input(struct ink__source *s)
 {
-    put_array(s, "mean", 0, s->net->mean, 1, s->net->input.channels, 0);
-    put_array(s, "scale_of", 0, s->plan->input_scale, 1, s->net->input.channels, 0);
+    struct ink__constants constants[INK__MOST_CONSTANTS];
+    for (size_t k = 0, count = ink__constants_of_input(s, constants); k < count; k++)
+        put_array(s, &constants[k]);
 }
 
 static void put_input_call(struct ink__source *s)
 {
-    ink__put(&s->writer, "    infer_input(image, %s_mean_0, %s_scale_of_0, %s, %zu, %zu);\n", s->name, s->name,
-             ink__place_text(s, 0).text, s->net->input.height * s->net->input.width, s->net->input.channels);
+    const struct ink__call call = ink__call_input(s);
+    put_call(s, &call);
 }
 
 static void put_end(struct ink__source *s)
 {
-    ink__put(&s->writer, "    infer_softmax(%s, probabilities, %zu);\n}\n", ink__place_text(s, s->step_count).text,
-             s->net->classes);
+    const struct ink__call call = ink__call_softmax(s);
+    put_call(s, &call);
+    ink__put_text(&s->writer, "}\n");
 }
 
 static enum ink_status put_selftest(struct ink__source *s, struct ink_error *err)
@@ -167,7 +146,7 @@ static enum ink_status put_selftest(struct ink__source *s, struct ink_error *err
              "\n#ifdef %s_SELFTEST\n/* An image of noise, and what the trainer's own session gives for it. */\n",
              s->upper);
     ink__put_text(&s->writer, "#include <stdio.h>\n\n");
-    put_array(s, "expected", 0, expected, 1, classes, 0);
+    put_array(s, &(struct ink__constants){ "expected", 0, expected, 1, classes, 0 });
     ink__put(&s->writer,
              "\nint main(void)\n{\n    static float image[%s_INPUTS], probabilities[%s_CLASSES], "
              "scratch[%s_SCRATCH_FLOATS];\n    float difference = 0.0f;\n",
@@ -192,31 +171,24 @@ out:
 
 /* ---- What can be exported ---------------------------------------------------------------------------------------- */
 
-static bool all_finite(const float *values, size_t rows, size_t columns, size_t ld)
+static bool all_finite(const struct ink__constants *k)
 {
-    for (size_t r = 0; r < rows; r++)
-        for (size_t c = 0; c < columns; c++)
-            if (!isfinite(values[r * ld + c]))
+    for (size_t r = 0; r < k->rows; r++)
+        for (size_t c = 0; c < k->columns; c++)
+            if (!isfinite(k->values[r * k->ld + c]))
                 return false;
     return true;
 }
 
 static enum ink_status check(const struct ink__source *s, struct ink_error *err)
 {
-    for (size_t i = 0; i < s->plan->layer_count; i++) {
-        const struct ink__work *work = &s->plan->work[i];
-        const struct ink__parameter *p = weight_of(s, work->layer);
-        const size_t channels = work->layer->in.channels;
-        bool finite = p == NULL || (all_finite(work->weight, p->rows, p->columns, work->ld) &&
-                                    all_finite(work->bias, 1, p->columns, 0));
-        if (work->layer->kind == INK__NORM && !work->skip) {
-            const float *scale, *shift;
-            ink__norm_factors(work, &scale, &shift);
-            finite = all_finite(scale, 1, channels, 0) && all_finite(shift, 1, channels, 0);
-        }
-        if (!finite)
-            return ink__fail(err, INK_BAD_INPUT, "network: layer %zu (%s): found a weight that is not a finite number",
-                             i, work->layer->text);
+    for (size_t i = 0; i < s->step_count; i++) {
+        struct ink__constants constants[INK__MOST_CONSTANTS];
+        for (size_t k = 0, count = ink__constants_of(s, i, constants); k < count; k++)
+            if (!all_finite(&constants[k]))
+                return ink__fail(err, INK_BAD_INPUT,
+                                 "network: layer %zu (%s): found a weight that is not a finite number", i,
+                                 s->steps[i].layer->text);
     }
     return INK_OK;
 }
