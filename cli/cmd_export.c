@@ -14,7 +14,7 @@ struct export_arguments {
 
 typedef enum ink_status export_fn(const struct ink_net *net, const struct export_arguments *arguments,
                                   struct ink_error *err);
-static export_fn export_c, export_onnx, export_npz, export_safetensors;
+static export_fn export_c, export_onnx, export_npz, export_safetensors, export_html;
 
 /* The formats, and how their files' names end: where no format is named, the first that ends so. */
 static const struct format {
@@ -25,6 +25,7 @@ static const struct format {
     { "c", ".c", export_c, false },
     { "c-int8", ".c", export_c, true },
     { "onnx", ".onnx", export_onnx, false },
+    { "html", ".html", export_html, false },
     { "npz", ".npz", export_npz, false },
     { "safetensors", ".safetensors", export_safetensors, false },
     { "int8", ".safetensors", export_safetensors, true },
@@ -105,6 +106,15 @@ static enum ink_status export_onnx(const struct ink_net *net, const struct expor
     return status;
 }
 
+static enum ink_status export_html(const struct ink_net *net, const struct export_arguments *arguments,
+                                   struct ink_error *err)
+{
+    const enum ink_status status = ink_export_html(net, arguments->output, err);
+    if (status == INK_OK)
+        printf("saved %s (%zu parameters)\n", arguments->output, ink_net_parameters(net));
+    return status;
+}
+
 /* Says what was written, and which module of PyTorch's takes it. */
 static enum ink_status report_weights(const struct ink_net *net, const struct export_arguments *arguments,
                                       enum ink_layout layout, struct ink_error *err)
@@ -165,7 +175,8 @@ const struct command cmd_export = {
         "weights as constants, no memory of its own, and NAME_predict(image, probabilities, scratch), whose "
         "results have the bits of 'inkling predict'. c-int8: the same in integers of 8 bits, calibrated on training "
         "images, a quarter of the size, no floating point, almost the same answers; int8 is a model file of them. "
-        "onnx: for ONNX Runtime and whatever else reads that. npz and "
+        "onnx: for ONNX Runtime and whatever else reads that. html: a page that reads what is drawn on it, in any "
+        "browser, without a network. npz and "
         "safetensors: the weights as arrays, with --layout torch as PyTorch's load_state_dict takes them. "
         "'inkling verify' proves each of them.",
     .options =
@@ -188,6 +199,7 @@ const struct command cmd_export = {
                                "inkling export digits.safetensors -o src/net.c --name digits",
                                "inkling export digits.safetensors --format c-int8 -o digits.c",
                                "inkling export digits.safetensors -o digits.onnx",
+                               "inkling export digits.safetensors -o digits.html",
                                "inkling export digits.safetensors -o weights.safetensors --layout torch", NULL },
     .defaults = &(const struct export_arguments){ .layout = "inkling", .max_drop = 0.2 },
     .size = sizeof(struct export_arguments),

@@ -359,6 +359,12 @@ enum ink_status ink_export_c(const struct ink_net *net, const char *name, const 
  * file's metadata. INK_FAILED in a build without "onnx". */
 enum ink_status ink_export_onnx(const struct ink_net *net, const char *path, struct ink_error *err);
 
+/* Writes the network as one HTML page that works from a file, without a network: it takes a drawing, or a picture, as
+ * ink_picture_fit does, and shows the probabilities, computed by the code of exported C files in WebAssembly.
+ * INK_BAD_ARGUMENT for a quantised network, INK_BAD_INPUT for weights that are not finite, INK_FAILED in a build without
+ * "html". */
+enum ink_status ink_export_html(const struct ink_net *net, const char *path, struct ink_error *err);
+
 /* How weights are named and laid out as arrays for others. */
 enum ink_layout {
     INK_LAYOUT_ANY,     /* import: as names and shapes say; export: as INK_LAYOUT_INKLING */

@@ -7,18 +7,8 @@ import subprocess
 
 import numpy as np
 
-from exported import ARM, BOARD, COMPILERS, QEMU, ROOT, STRICT, build, make_data, write_model
+from exported import ARM, BOARD, COMPILERS, NETS, QEMU, ROOT, STRICT, build, make_data, write_model
 from helper import check, check_run, environment, finish, folder, read, run, write
-
-# Between them, every kind of layer and activation, whole blocks of lanes and what is left over.
-NETS = {
-    "notebook": "notebook",
-    "convs": "conv 8 5x5 pad 2, norm relu, pool 2, conv 11 3x2 stride 2 pad 1 leaky 0.2, dropout 0.2, dense 33 tanh, "
-             "norm gelu, dense 10, mse",
-    "groups": "avgpool 2, conv 9 3x3 stride 2, norm, norm sigmoid, res [ conv 9 3x3 pad 1, norm relu, res [ gelu ] ], "
-              "res [ dropout 0.5 ], globalavg, dense 40 relu, dense 10",
-}
-
 
 def self_test(program, what):
     done = subprocess.run(program, capture_output=True, text=True, timeout=120)

@@ -14,6 +14,11 @@ const struct ink_feature *ink_features(void)
 #else
         { "onnx", false },
 #endif
+#ifdef INK_HTML
+        { "html", true },
+#else
+        { "html", false },
+#endif
         { 0 },
     };
     return features;

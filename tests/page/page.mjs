@@ -4,73 +4,15 @@
 //
 // LOCKED_URL asks for TOKEN; PICTURE is a 5; with SCREENSHOTS, a folder, pictures of the page are written there.
 import { readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
+
+import { becomes, check, checkManners, digits, draw, finish, open, phone, reads, textOf } from "./browser.mjs";
 
 const [url, lockedURL, token, picture, screenshots] = process.argv.slice(2);
-const digits = JSON.parse(readFileSync(new URL("digits.json", import.meta.url)));
-let passed = 0, failed = 0;
-
-function check(condition, what) {
-  if (condition) {
-    passed++;
-  } else {
-    failed++;
-    console.log("FAILED:", what);
-  }
-}
-
-const browser = await chromium.launch({
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  args: ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-});
-
-async function open(options, address = url) {
-  const page = await browser.newPage({ viewport: { width: 1100, height: 900 }, ...options });
-  page.on("pageerror", (error) => check(false, `the page's own error: ${error.message}`));
-  page.on("console", (message) => check(message.type() !== "error" || message.text().includes("status of 4"),
-                                        `console: ${message.text()}`));
-  page.on("request", (request) => check(/^(blob|data):/.test(request.url()) || request.url().startsWith(address),
-                                        `a request to elsewhere: ${request.url()}`));
-  await page.goto(address);
-  return page;
-}
-
-// Waits for the text of an element; false if it does not become so.
-async function becomes(page, selector, text) {
-  for (let tries = 0; tries < 600; tries++) {
-    if ((await textOf(page, selector)).trim() === text)
-      return true;
-    await page.waitForTimeout(25);
-  }
-  return false;
-}
-
-const textOf = (page, selector) => page.locator(selector).textContent();
-
-// Draws a digit whose box is `size` high, at (x, y), all in units of the paper's width.
-async function draw(page, digit, x, y, size) {
-  const box = await page.locator("#paper").boundingBox();
-  const at = ([u, v]) => [box.x + (x + size * u) * box.width, box.y + (y + size * v) * box.width];
-  for (const [first, ...others] of digits[digit]) {
-    await page.mouse.move(...at(first));
-    await page.mouse.down();
-    for (const point of others)
-      await page.mouse.move(...at(point));
-    await page.mouse.up();
-  }
-}
 
 async function drawNumber(page, number, size = 0.34, y = 0.08) {
   const step = 0.94 / number.length;
   for (const [i, digit] of [...number].entries())
     await draw(page, digit, 0.03 + i * step + (step - 0.6 * size) / 2, y, size);
-}
-
-async function reads(page, number, how) {
-  const right = await becomes(page, "#answer", number);
-  check(right, `${how}: ${number} is read as ${await textOf(page, "#answer")}`);
-  return right;
 }
 
 async function testDigits(page) {
@@ -148,29 +90,17 @@ async function testPictures(page) {
   check((await textOf(page, "#notice")).includes("not a picture"), "a file that is no picture is told");
 }
 
-// Names for screen readers, room on a phone, no motion for those who do not want it.
 async function testManners() {
-  const page = await open({ viewport: { width: 320, height: 640 }, hasTouch: true, reducedMotion: "reduce" });
+  const page = await open(url, phone);
   await page.waitForSelector("#card dd");
-  const nameless = await page.evaluate(() => [...document.querySelectorAll("button, input, select, canvas[tabindex]")]
-    .filter((e) => !(e.getAttribute("aria-label") || e.textContent.trim() || e.labels?.[0]?.textContent.trim()))
-    .map((e) => e.outerHTML));
-  check(nameless.length === 0, `every control has a name: ${nameless}`);
   await page.locator("#paper").tap();
   await page.waitForSelector("#digits input");
-  const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, window.innerWidth]);
-  check(wide <= room, `nothing is wider than a phone: ${wide} of ${room}`);
-  const small = await page.evaluate(() => [...document.querySelectorAll("button, .button, select")]
-    .filter((e) => e.getClientRects().length > 0 && e.getBoundingClientRect().height < 44).map((e) => e.id));
-  check(small.length === 0, `what is touched is large enough: ${small}`);
-  const motion = await page.locator("#bars .bar").first().evaluate((bar) => getComputedStyle(bar).transitionProperty);
-  check(motion === "none", `no motion where it is unwanted: ${motion}`);
-  check(await page.evaluate(() => document.querySelector("[role=status]").ariaLive) === "polite", "the answer is announced");
+  await checkManners(page);
   await page.close();
 }
 
 async function testToken() {
-  const page = await open({}, lockedURL);
+  const page = await open(lockedURL);
   await page.waitForSelector("dialog[open]");
   await page.fill("#token", "this is not the token");
   await page.press("#token", "Enter");
@@ -190,7 +120,7 @@ async function takeScreenshots() {
     "serve-phone": { viewport: { width: 390, height: 844 }, hasTouch: true, deviceScaleFactor: 2 },
   };
   for (const [name, look] of Object.entries(looks)) {
-    const page = await open(look);
+    const page = await open(url, look);
     await page.waitForSelector("#card dd");
     await drawNumber(page, "407", 0.36, name === "serve-phone" ? 0.14 : 0.07);
     await reads(page, "407", `for ${name}`);
@@ -200,8 +130,8 @@ async function takeScreenshots() {
   }
 }
 
-try {
-  const page = await open({});
+await finish(async () => {
+  const page = await open(url);
   await page.waitForSelector("#card dd");
   await testDigits(page);
   await testNumber(page);
@@ -212,9 +142,4 @@ try {
   await testToken();
   if (screenshots)
     await takeScreenshots();
-} catch (error) {
-  check(false, error.stack);
-}
-await browser.close();
-console.log(`${passed} passed, ${failed} failed`);
-process.exit(failed > 0 || passed === 0 ? 1 : 0);
+});
