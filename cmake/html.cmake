@@ -46,11 +46,10 @@ set(INK_HTML_CODE ${PROJECT_BINARY_DIR}/page.wasm)
 set(INK_HTML_PAGE ${PROJECT_BINARY_DIR}/html_page.c)
 set(INK_HTML_SOURCES lib/page/page.c lib/data/fit.c lib/data/ink.c lib/data/resample.c lib/data/segment.c lib/base/memory.c)
 list(TRANSFORM INK_HTML_SOURCES PREPEND ${PROJECT_SOURCE_DIR}/)
-# What has no counterpart there (madvise) is in functions that nothing calls: the page would not start if one were left.
 add_custom_command(OUTPUT ${INK_HTML_CODE}
   COMMAND ${INK_WASM_CLANG} --target=wasm32-wasi -std=gnu17 -O2 -Wall -Wextra -Werror -fvisibility=hidden -ffp-contract=off
-          -D_WASI_EMULATED_MMAN -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/lib -nostartfiles -nodefaultlibs
-          -Wl,--no-entry,--export-dynamic,--export=malloc,--strip-all,--unresolved-symbols=ignore-all ${INK_HTML_SOURCES}
+          -I${PROJECT_SOURCE_DIR}/include -I${PROJECT_SOURCE_DIR}/lib -nostartfiles -nodefaultlibs
+          -Wl,--no-entry,--export-dynamic,--export=malloc,--strip-all ${INK_HTML_SOURCES}
           -lc -o ${INK_HTML_CODE}
   DEPENDS ${INK_HTML_SOURCES} lib/infer/infer.c lib/data/picture.h lib/data/resample.h lib/base/memory.h include/inkling.h
   VERBATIM)

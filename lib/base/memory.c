@@ -3,7 +3,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#ifndef __wasm__ /* which has no such thing; then nothing is wished */
 #include <sys/mman.h>
+#endif
 
 /* Blocks from here on are worth huge pages. */
 #define LARGE ((size_t)4 * 1024 * 1024)
