@@ -178,7 +178,7 @@ const struct command cmd_export = {
         "onnx: for ONNX Runtime and whatever else reads that. html: a page that reads what is drawn on it, in any "
         "browser, without a network. npz and "
         "safetensors: the weights as arrays, with --layout torch as PyTorch's load_state_dict takes them. "
-        "'inkling verify' proves each of them.",
+        "'inkling verify' proves each of them but the page.",
     .options =
         (const struct cli_option[]){
             { "output", AT(output, CLI_STRING), .letter = 'o', .required = true, .value = "FILE",
