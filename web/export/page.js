@@ -28,7 +28,7 @@ function prepare(canvas) {
   const picture = new Uint8Array(code.memory.buffer, rooms.picture, 3 * canvas.width * canvas.height);
   for (let i = 0; i < picture.length; i++)
     picture[i] = data[4 * Math.floor(i / 3) + i % 3];
-  const raw = model.metadata.fit === "raw";
+  const raw = $("mode").value === "raw";
   const found = code.page_prepare(rooms.picture, canvas.height, canvas.width, raw, rows, columns, channels, rooms.image);
   return found ? floats("image", inputs) : null;
 }
@@ -88,5 +88,7 @@ page.changed = () => {
   });
 };
 
+$("mode").value = model.metadata.fit === "raw" ? "raw" : "digit"; // as predict would
+$("mode").addEventListener("change", page.changed);
 showCard();
 load().then(show, (error) => notice(`The network cannot be started: ${error.message}`));
