@@ -11,14 +11,6 @@ import numpy as np
 from helper import check, idx, write
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-# Between them, every kind of layer and activation, whole blocks of lanes and what is left over.
-NETS = {
-    "notebook": "notebook",
-    "convs": "conv 8 5x5 pad 2, norm relu, pool 2, conv 11 3x2 stride 2 pad 1 leaky 0.2, dropout 0.2, dense 33 tanh, "
-             "norm gelu, dense 10, mse",
-    "groups": "avgpool 2, conv 9 3x3 stride 2, norm, norm sigmoid, res [ conv 9 3x3 pad 1, norm relu, res [ gelu ] ], "
-              "res [ dropout 0.5 ], globalavg, dense 40 relu, dense 10",
-}
 STRICT = ["-pedantic", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Wdouble-promotion", "-Werror"]
 COMPILERS = [command for command in (["gcc", "-std=c99", "-O2"], ["gcc", "-std=c99", "-O3"], ["clang", "-std=c99", "-O2"],
                                      ["g++", "-xc++", "-O2"], ["g++", "-xc++", "-std=c++98"], ["clang++", "-xc++", "-O2"])
@@ -36,6 +28,7 @@ KINDS = {
               "res [ dropout 0.5 ], globalavg, dense 40 relu, dense 10",
     "pools": "conv 10 3x3, pool 3x2 stride 2, globalpool",
 }
+NETS = {"notebook": "notebook", **KINDS}
 
 
 def make_data(path):
