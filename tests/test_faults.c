@@ -378,6 +378,41 @@ static void test_every_call(void **state)
     }
 }
 
+/* A page, by itself: every allocation and every call on a file fails, and there is no page, and nothing is left. */
+static void test_page(void **state)
+{
+    static const struct fault faults[] = {
+        { .kind = FAULT_ALLOCATE, .error = ENOMEM }, { .kind = FAULT_ALLOCATE, .error = ENOMEM, .lasts = true },
+        { .kind = FAULT_OPEN, .error = EMFILE },     { .kind = FAULT_WRITE, .error = ENOSPC },
+        { .kind = FAULT_SYNC, .error = EIO },        { .kind = FAULT_RENAME, .error = EIO },
+    };
+    (void)state;
+    struct path page;
+    struct ink_net *net = NULL;
+    struct ink_error err;
+    strcpy(page.text, scratch_path("page.html"));
+    assert_int_equal(ink_net_load(&net, paths[MODEL].text, &err), INK_OK);
+    const bool is_built = ink_export_html(net, page.text, &err) == INK_OK; /* or without "html" */
+    unlink(page.text);
+    for (size_t f = 0; is_built && f < sizeof faults / sizeof faults[0]; f++) {
+        struct fault fault = faults[f];
+        enum ink_status status = INK_FAILED;
+        for (fault.first = 1; status != INK_OK; fault.first++) {
+            err.message[0] = 0;
+            faults_arm(&fault);
+            status = ink_export_html(net, page.text, &err);
+            const size_t left = faults_left();
+            faults_disarm(fault.kind);
+            assert_true(left == 0 && (status == INK_OK || (status == INK_FAILED && err.message[0] != 0)));
+            assert_int_equal(access(page.text, F_OK) == 0, status == INK_OK);
+            unlink(page.text);
+            assert_int_equal(files_in_folder(), INPUTS + OUTPUTS);
+        }
+        assert_true(fault.first > 2); /* one failed */
+    }
+    ink_net_free(net);
+}
+
 /* ---- The folder -------------------------------------------------------------------------------------------------- */
 
 /* An IDX file of bytes, as it is or gzipped. */
@@ -439,6 +474,6 @@ static int make_folder(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_every_call) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_page), cmocka_unit_test(test_every_call) };
     return cmocka_run_group_tests_name("faults", tests, make_folder, scratch_remove);
 }
