@@ -1,6 +1,6 @@
 /* A report as Markdown and as JSON, for other tools; and where any report goes. */
-#include "report.h"
 #include "output.h"
+#include "report.h"
 #include "terminal.h"
 
 #include <stdlib.h>
