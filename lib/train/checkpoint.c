@@ -165,11 +165,11 @@ enum ink_status ink_trainer_resume(struct ink_trainer *t, const char *path, stru
         if (to->dtype == INK__F32 || to->dtype == INK__U32)
             memcpy((void *)(uintptr_t)to->data, ink__safetensors_find(file, to->name)->data, to->shape[0] * 4);
     }
-    t->epoch = image.counts[EPOCH];
-    t->batch = image.counts[BATCH];
-    t->images_done = image.counts[IMAGES];
-    t->correct_sum = image.counts[CORRECT];
-    t->best_epoch = image.counts[BEST_EPOCH];
+    t->epoch = (size_t)image.counts[EPOCH];
+    t->batch = (size_t)image.counts[BATCH];
+    t->images_done = (size_t)image.counts[IMAGES];
+    t->correct_sum = (size_t)image.counts[CORRECT];
+    t->best_epoch = (size_t)image.counts[BEST_EPOCH];
     t->shuffled = image.counts[SHUFFLED] != 0;
     t->random.position = (uint32_t)image.counts[RANDOM_POSITION];
     t->random.has_gauss = image.counts[RANDOM_HAS_GAUSS] != 0;
