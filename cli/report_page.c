@@ -84,7 +84,7 @@ static const char *const style[] = {
     "--good:37 99 185;--bad:196 60 40;"
     "--c0:#2563b9;--c1:#c2570c;--c2:#2f855a;--c3:#8b3fa8;--c4:#b7354a;--c5:#0e7f8c;--c6:#7a6a12;--c7:#59636e}"
     "body{max-width:none;padding:0;font-size:11pt;print-color-adjust:exact;-webkit-print-color-adjust:exact}"
-    "figure,tr,pre,.tiles,.images li{break-inside:avoid}h2,h3{break-after:avoid}.scroll{overflow:visible}}\n",
+    "figure,tr,pre,.tiles,.images li{break-inside:avoid}h2,h3,h2+p,h3+p{break-after:avoid}.scroll{overflow:visible}}\n",
 };
 
 /* ---- The head ---------------------------------------------------------------------------------------------------- */

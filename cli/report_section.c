@@ -196,7 +196,7 @@ static void print_options(FILE *file, json_t *start)
     json_t *value = NULL;
     json_object_foreach(start, key, value)
     {
-        char text[64] = "";
+        char text[64] = "none"; /* and for an empty string */
         if (json_is_integer(value))
             snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         else if (json_is_real(value))
@@ -204,7 +204,7 @@ static void print_options(FILE *file, json_t *start)
         else if (json_is_boolean(value))
             snprintf(text, sizeof text, "%s", json_is_true(value) ? "yes" : "no");
         if (strcmp(key, "event") != 0 && strcmp(key, "command") != 0)
-            print_pair(file, key, json_is_string(value) ? json_string_value(value) : text);
+            print_pair(file, key, json_string_length(value) > 0 ? json_string_value(value) : text);
     }
 }
 

@@ -111,6 +111,7 @@ struct worker {
     bool draining, accepting;           /* stopping; still taking connections in */
     size_t open;                        /* connections */
     struct connection *oldest, *newest; /* by deadline */
+    uint64_t swept;                     /* when the last look for peers that have gone was, in nanoseconds */
     struct request *first, **last;      /* waiting for the network */
     uint8_t *staged;                    /* (SESSION_BATCH, H, W, C) */
     float *probabilities;               /* (SESSION_BATCH, classes) */

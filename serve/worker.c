@@ -20,7 +20,8 @@ enum {
     CONNECTION_MEMORY = 16 << 10, /* bytes, for the head of a request and for sending and receiving */
     SURPLUS = 64,                 /* connections more than allowed are told so; those beyond wait to be accepted */
     LAST_ACCEPTS = 50000000,      /* nanoseconds in which a stopping server takes in who has knocked already */
-    DRAIN_TURN = 10               /* milliseconds without anything coming in, after which a stopping worker goes on */
+    DRAIN_TURN = 10,              /* milliseconds without anything coming in, after which a stopping worker goes on */
+    SWEEP = 250                   /* milliseconds between two looks for peers that have gone */
 };
 
 /* ---- Deadlines --------------------------------------------------------------------------------------------------- */
@@ -91,6 +92,31 @@ static void expire_late(struct worker *worker)
             tell_timeout(connection);
         expire(connection);
     }
+}
+
+/* Whether a peer has sent all that it ever will, and all of it was read. */
+static bool has_ended(const struct connection *connection)
+{
+    char byte;
+    return recv(connection->socket, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Ends the connections whose peers have gone in the midst of a request or after one. libmicrohttpd is told once that
+ * there is something to read; where a peer's end had come with its last bytes, it reads those and waits for more. What
+ * was renewed since the last look is left alone: libmicrohttpd may hold a whole request that is its next. */
+static void expire_gone(struct worker *worker)
+{
+    const uint64_t now = worker_clock(), timeout = (uint64_t)(1e9 * worker->server->options->timeout);
+    struct connection *later = NULL;
+    if (now < worker->swept + SWEEP * 1000000ull)
+        return;
+    for (struct connection *connection = worker->oldest;
+         connection != NULL && connection->deadline <= worker->swept + timeout; connection = later) {
+        later = connection->later;
+        if (connection->request.stage == RECEIVING && has_ended(connection))
+            expire(connection);
+    }
+    worker->swept = now;
 }
 
 /* ---- Connections ------------------------------------------------------------------------------------------------- */
@@ -222,7 +248,7 @@ static int idle_time(const struct worker *worker)
         return -1;
     const uint64_t now = worker_clock(), deadline = worker->oldest->deadline;
     const uint64_t milliseconds = deadline > now ? (deadline - now) / 1000000 + 1 : 0;
-    return milliseconds < 60000 ? (int)milliseconds : 60000;
+    return milliseconds < SWEEP ? (int)milliseconds : SWEEP;
 }
 
 void *worker_run(void *context)
@@ -245,6 +271,7 @@ void *worker_run(void *context)
         if (worker->first != NULL)
             run_batch(worker);
         expire_late(worker);
+        expire_gone(worker);
         if (worker->draining && worker->accepting && (quiet || worker_clock() >= last_accept))
             stop_accepting(worker);
         else if (worker->draining && quiet)

@@ -7,36 +7,15 @@ import subprocess
 
 import numpy as np
 
-from helper import Compiled, check, check_run, finish, folder, idx, read, run, write
+from exported import KINDS, make_data
+from helper import Compiled, check, check_run, finish, folder, read, run, write
 
 TESTS = pathlib.Path(__file__).resolve().parent
 MOST = 1e-6  # difference of a probability between ONNX Runtime and us
 MOST_OF = {"maps": 1e-5}  # a sigmoid and a tanh of each pixel, which it approximates, added up 784 times
 
-# Between them every kind of layer and activation, and every change between pictures and vectors.
-NETS = {
-    "notebook": "notebook",
-    "lenet": "lenet",
-    "convs": "conv 8 5x5 pad 2, norm relu, pool 2, conv 11 3x2 stride 2 pad 1 leaky 0.2, dropout 0.2, dense 33 tanh, "
-             "norm gelu, dense 20, conv 12 1x1 sigmoid, res [ conv 12 1x1, norm relu, res [ gelu ] ], dense 10, mse",
-    "groups": "avgpool 2, conv 9 3x3 stride 2, norm, norm sigmoid, res [ conv 9 3x3 pad 1, norm relu, res [ gelu ] ], "
-              "res [ dropout 0.5 ], globalavg, dense 40 relu, dense 10",
-    "pools": "conv 10 3x3, pool 3x2 stride 2, globalpool",
-    "maps": "sigmoid, tanh, leaky, dense 15 gelu, relu, norm, dropout 0.25, dense 10",
-}
-
-
-def make_data(path):
-    """A data set that any network learns: a bright bar on noise, its height the class."""
-    random = np.random.RandomState(0)
-    os.mkdir(path)
-    for name, count in (("train", 300), ("t10k", 100)):
-        labels = np.arange(count) % 10
-        images = random.randint(0, 40, (count, 28, 28))
-        images[np.arange(count)[:, None], (4 + 2 * labels)[:, None], 4:24] = 250
-        write(f"{path}/{name}-images-idx3-ubyte", idx(images))
-        write(f"{path}/{name}-labels-idx1-ubyte", idx(labels))
-    return images
+NETS = {"notebook": "notebook", "lenet": "lenet", **KINDS,
+        "maps": "sigmoid, tanh, leaky, dense 15 gelu, relu, norm, dropout 0.25, dense 10"}
 
 
 def test_runtime(models, images, work):

@@ -158,6 +158,7 @@ def test_page(work, text, told, result, images):
     for number in (f"{100 * result['accuracy']:.2f}%", f"{result['loss']:.4f}",
                    f"{100 * told['measured']['calibration_error']:.2f}%", "train data -o model.safetensors"):
         check(number in words, f"{number} is on the page")
+    check('augment</th><td>none</td>' in text, "an option without a text is none")
     wanted = [str(n) for row in result["confusion"] for n in row]
     check(any(page.cells[i:i + 100] == wanted for i in range(len(page.cells))) or
           [c for c in page.cells if c.isdigit()][:100] == wanted, "the confusion matrix is on the page, cell by cell")

@@ -1,35 +1,14 @@
 """Weights as arrays for NumPy and PyTorch, and back: the same bits either way, and what does not fit is named."""
 import json
-import os
 
 import numpy as np
 
-from helper import Compiled, check, check_run, finish, folder, idx, read, run, write
+from exported import KINDS, make_data
+from helper import Compiled, check, check_run, finish, folder, read, run, write
 
 MOST = 2e-6  # difference of a probability between PyTorch and us
 
-# Between them every kind of layer and activation, and every change between pictures and vectors.
-NETS = {
-    "notebook": "notebook",
-    "convs": "conv 8 5x5 pad 2, norm relu, pool 2, conv 11 3x2 stride 2 pad 1 leaky 0.2, dropout 0.2, dense 33 tanh, "
-             "norm gelu, dense 20, conv 12 1x1 sigmoid, res [ conv 12 1x1, norm relu, res [ gelu ] ], dense 10, mse",
-    "groups": "avgpool 2, conv 9 3x3 stride 2, norm, norm sigmoid, res [ conv 9 3x3 pad 1, norm relu, res [ gelu ] ], "
-              "res [ dropout 0.5 ], globalavg, dense 40 relu, dense 10",
-    "pools": "conv 10 3x3, pool 3x2 stride 2, globalpool",
-}
-
-
-def make_data(path):
-    """A data set that any network learns: a bright bar on noise, its height the class."""
-    random = np.random.RandomState(0)
-    os.mkdir(path)
-    for name, count in (("train", 300), ("t10k", 100)):
-        labels = np.arange(count) % 10
-        images = random.randint(0, 40, (count, 28, 28))
-        images[np.arange(count)[:, None], (4 + 2 * labels)[:, None], 4:24] = 250
-        write(f"{path}/{name}-images-idx3-ubyte", idx(images))
-        write(f"{path}/{name}-labels-idx1-ubyte", idx(labels))
-    return images.astype(np.float32)[..., None] / np.float32(255)
+NETS = {"notebook": "notebook", **KINDS}
 
 
 def read_safetensors(path):
@@ -155,7 +134,7 @@ def test_refusals(work):
 
 with folder() as work:
     data = f"{work}/data"
-    images = make_data(data)
+    images = make_data(data).astype(np.float32)[..., None] / np.float32(255)
     for name, spec in NETS.items():
         model = f"{work}/{name}.safetensors"
         check_run(run("train", data, "-o", model, "--net", spec, "--epochs", 6, "--batch", 20, "--val", 20), 0)

@@ -20,6 +20,15 @@ BOARD = ["--specs=rdimon.specs", "-T", ROOT / "tests/arm/mps2.ld", ROOT / "tests
 QEMU = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none",
         "-semihosting-config", "enable=on,target=native", "-kernel"]
 
+# Between them every kind of layer and activation, and every change between pictures and vectors.
+KINDS = {
+    "convs": "conv 8 5x5 pad 2, norm relu, pool 2, conv 11 3x2 stride 2 pad 1 leaky 0.2, dropout 0.2, dense 33 tanh, "
+             "norm gelu, dense 20, conv 12 1x1 sigmoid, res [ conv 12 1x1, norm relu, res [ gelu ] ], dense 10, mse",
+    "groups": "avgpool 2, conv 9 3x3 stride 2, norm, norm sigmoid, res [ conv 9 3x3 pad 1, norm relu, res [ gelu ] ], "
+              "res [ dropout 0.5 ], globalavg, dense 40 relu, dense 10",
+    "pools": "conv 10 3x3, pool 3x2 stride 2, globalpool",
+}
+
 
 def make_data(path):
     """A data set that any network learns: a bright bar on noise, its height the class. Returns the test images."""
