@@ -142,7 +142,7 @@ def test_locale(work):
 
 def test_paths(work):
     """Names that a shell, a message or a fixed buffer would stumble over."""
-    names = ["a b", "a'b\"c", "a\nb", "$(touch gone)", "%s%n", "-", "ü", "\x1b[31mred", "x" * 200]
+    names = ["a b", "a'b\"c", "a\nb", "$(touch gone)", "%s%n", "-", "\u00fc", "\x1b[31mred", "x" * 200]
     deep = "/".join(["y" * 200] * 19)  # 3,819 bytes below the folder
     os.makedirs(f"{work}/{deep}")
     for name in names + [deep + "/z"]:
