@@ -124,7 +124,8 @@ def test_locale(work):
     locales = f"{work}/locales"
     os.mkdir(locales)
     subprocess.run(["localedef", "-i", "de_DE", "-f", "UTF-8", f"{locales}/de_DE.UTF-8"], check=True, capture_output=True)
-    german = environment(LOCPATH=locales, LC_ALL="de_DE.UTF-8", LANG="de_DE.UTF-8")
+    # glibc never gives back what it makes of LOCPATH.
+    german = environment(LOCPATH=locales, LC_ALL="de_DE.UTF-8", LANG="de_DE.UTF-8", ASAN_OPTIONS="detect_leaks=0")
     comma = subprocess.run(["/usr/bin/printf", "%.1f", "0.5"], env=german, capture_output=True)
     check(b"," in comma.stdout + comma.stderr, f"this locale has a decimal comma: {comma}")
     os.mkdir(f"{work}/german")
