@@ -1,8 +1,8 @@
 #include "chart.h"
 
-#include <errno.h>
+#include "output.h"
+
 #include <string.h>
-#include <unistd.h>
 
 /* Where a value lies on its axis, from 0 to 1. */
 static double across(const struct chart *chart, double x)
@@ -170,14 +170,10 @@ static void print_svg(FILE *file, const struct chart *chart)
 
 enum ink_status chart_write_svg(const char *path, const struct chart *chart, struct ink_error *err)
 {
-    FILE *const file = fopen(path, "w");
-    if (file == NULL)
-        return cli_fail(err, INK_FAILED, "%s: cannot write: %s", path, strerror(errno));
-    print_svg(file, chart);
-    const bool failed_before = ferror(file) != 0;
-    if (fclose(file) == 0 && !failed_before)
-        return INK_OK;
-    const int why = errno;
-    unlink(path);
-    return cli_fail(err, INK_FAILED, "%s: cannot write: %s", path, strerror(why));
+    struct cli_output output;
+    const enum ink_status status = cli_output_open(&output, path, err);
+    if (status != INK_OK)
+        return status;
+    print_svg(output.file, chart);
+    return cli_output_close(&output, INK_OK, err);
 }

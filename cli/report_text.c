@@ -1,11 +1,10 @@
 /* A report as Markdown and as JSON, for other tools; and where any report goes. */
+#include "output.h"
 #include "report.h"
 #include "terminal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- Markdown ---------------------------------------------------------------------------------------------------- */
 
@@ -208,19 +207,12 @@ const char *report_format(size_t i)
 enum ink_status report_write(const char *path, const char *format, const struct run *runs, size_t count,
                              struct ink_error *err)
 {
-    enum ink_status status = INK_OK;
-    FILE *const file = path != NULL ? fopen(path, "w") : stdout;
-    if (file == NULL)
-        return cli_fail(err, INK_FAILED, "%s: cannot write: %s", path, strerror(errno));
+    struct cli_output output = { .file = stdout };
+    enum ink_status status = path != NULL ? cli_output_open(&output, path, err) : INK_OK;
+    if (status != INK_OK)
+        return status;
     for (size_t i = 0; report_format(i) != NULL; i++)
         if (strcmp(format, report_format(i)) == 0)
-            status = formats[i].print(file, runs, count, err);
-    if (path == NULL)
-        return status;
-    const bool failed_before = ferror(file) != 0;
-    if ((fclose(file) != 0 || failed_before) && status == INK_OK)
-        status = cli_fail(err, INK_FAILED, "%s: cannot write: %s", path, strerror(errno));
-    if (status != INK_OK)
-        unlink(path);
-    return status;
+            status = formats[i].print(output.file, runs, count, err);
+    return path != NULL ? cli_output_close(&output, status, err) : status;
 }

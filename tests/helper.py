@@ -22,9 +22,9 @@ def environment(**changes):
 
 def run(*arguments, stdin=b"", env=None, **more):
     """Runs the program; its output as text is in .out and .err, its exit code in .code."""
-    more.setdefault("stdout", subprocess.PIPE)
-    done = subprocess.run([PROGRAM, *map(str, arguments)], input=stdin, env=env or environment(),
-                          stderr=subprocess.PIPE, timeout=300, **more)
+    more = {"stdout": subprocess.PIPE, "timeout": 300} | more
+    done = subprocess.run([PROGRAM, *map(str, arguments)], input=stdin, env=env or environment(), stderr=subprocess.PIPE,
+                          **more)
     done.out, done.err = (done.stdout or b"").decode(), done.stderr.decode()
     done.code = done.returncode
     return done

@@ -229,8 +229,11 @@ static void test_gzip_header(void **state)
             to = (unsigned char *)memcpy(to, "name", 5) + 5;
         if (flags & COMMENT)
             to = (unsigned char *)memcpy(to, "a comment", 10) + 10;
-        if (flags & HEADER_CRC)
-            to = (unsigned char *)memcpy(to, "cc", 2) + 2;
+        if (flags & HEADER_CRC) {
+            const uint32_t sum = libdeflate_crc32(0, out + first_size, (size_t)(to - out) - first_size);
+            *to++ = (unsigned char)sum;
+            *to++ = (unsigned char)(sum >> 8);
+        }
         memcpy(to, second + 10, second_size - 10);
         scratch_write("train-images-idx3-ubyte.gz", out, (size_t)(to - out) + second_size - 10);
         if (flags & ~(unsigned)(HEADER_CRC | EXTRA | NAME | COMMENT | TEXT))
@@ -238,6 +241,12 @@ static void test_gzip_header(void **state)
         else
             assert_content(content);
     }
+    /* A header whose checksum is another one's. */
+    out[first_size + 3] = HEADER_CRC;
+    memcpy(out + first_size + 10, "cc", 2);
+    memcpy(out + first_size + 12, second + 10, second_size - 10);
+    scratch_write("train-images-idx3-ubyte.gz", out, first_size + 12 + second_size - 10);
+    assert_refused(scratch_folder, INK_TRAIN, NULL, INK_BAD_INPUT, "expected a gzip header", "byte");
     /* Fields that never end. */
     static const unsigned endless[] = { EXTRA, NAME, COMMENT, HEADER_CRC };
     for (size_t i = 0; i < sizeof endless / sizeof endless[0]; i++) {

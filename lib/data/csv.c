@@ -104,14 +104,21 @@ static void read_number(struct cell *cell)
     cell->number = (uint32_t)number;
 }
 
+/* Takes away the blanks around, then two quotes that are alike, then the blanks in these. */
 static void trim(char text[CELL])
 {
-    static const char around[] = " \r\"'";
-    const size_t begin = strspn(text, around);
-    size_t length = strlen(text + begin);
-    memmove(text, text + begin, length + 1);
-    while (length > 0 && strchr(around, text[length - 1]) != NULL)
-        text[--length] = '\0';
+    size_t begin = 0, end = strlen(text);
+    bool quoted = false;
+    do {
+        begin += strspn(text + begin, " \r");
+        while (end > begin && (text[end - 1] == ' ' || text[end - 1] == '\r'))
+            end--;
+        quoted = !quoted && end - begin >= 2 && text[begin] == text[end - 1] && strchr("\"'", text[begin]) != NULL;
+        begin += quoted;
+        end -= quoted;
+    } while (quoted);
+    memmove(text, text + begin, end - begin);
+    text[end - begin] = '\0';
 }
 
 /* What nearly every cell is: a few digits and the separator, all in the piece at hand. Two thirds of the time that
@@ -140,9 +147,12 @@ static void read_cell(struct text *text, int separator, struct cell *cell)
     int c;
     if (read_digits(text, separator, cell))
         return;
+    /* A zero byte would end the text before what is behind it, and what is not kept could be anything but a number. */
     while ((c = next_byte(text)) != separator && c != '\n' && c != END)
         if (length < CELL - 1)
-            cell->text[length++] = (char)c;
+            cell->text[length++] = c != 0 ? (char)c : '?';
+        else
+            cell->text[CELL - 2] = '?';
     cell->text[length] = '\0';
     cell->ends_line = c != separator;
     cell->ends_text = c == END;

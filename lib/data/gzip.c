@@ -111,7 +111,8 @@ enum ink_status ink__gzip_peek(const struct ink__file *file, const char *name, u
 
 /* ---- At once ----------------------------------------------------------------------------------------------------- */
 
-/* Moves *at, at the start of a member, to its compressed data; false if there is no whole header. */
+/* Moves *at, at the start of a member, to its compressed data; false if there is no whole header with a
+ * right checksum. */
 static bool skip_header(const struct ink__file *file, size_t *at)
 {
     const unsigned char *bytes = file->bytes + *at;
@@ -143,6 +144,9 @@ static bool skip_header(const struct ink__file *file, size_t *at)
     }
     if (flags & FLAG_HEADER_CRC) {
         if (limit - used < 2)
+            return false;
+        const unsigned found = bytes[used] + 256U * bytes[used + 1];
+        if (found != (libdeflate_crc32(0, bytes, used) & 0xffff))
             return false;
         used += 2;
     }

@@ -82,6 +82,9 @@ static enum ink_status read_part(struct ink__reader *r, double *most, enum ink__
     return status;
 }
 
+/* What is less could not be told, in nine decimals, and changes no pixel. */
+#define LEAST 6e-10
+
 enum ink_status ink__augment_parse(struct ink__augment *augment, const char *text, struct ink_error *err)
 {
     struct ink__reader r = { .what = "augment", .text = text, .at = text, .word = part_name, .err = err };
@@ -104,6 +107,8 @@ enum ink_status ink__augment_parse(struct ink__augment *augment, const char *tex
         const enum ink_status status = read_part(&r, &augment->most[part], (enum ink__augment_part)part);
         if (status != INK_OK)
             return status;
+        if (augment->most[part] < LEAST)
+            augment->most[part] = 0.0;
         ink__read_space(&r);
         more = *r.at == ',';
         if (more)
@@ -114,17 +119,29 @@ enum ink_status ink__augment_parse(struct ink__augment *augment, const char *tex
     return INK_OK;
 }
 
+/* With no exponent, which ink__augment_parse does not read. */
+static void print_decimal(char text[32], double number)
+{
+    const int length = snprintf(text, 32, "%.9f", number);
+    char *end = text + length;
+    while (end[-1] == '0')
+        end--;
+    end -= end[-1] == '.';
+    *end = '\0';
+}
+
 void ink__augment_print(const struct ink__augment *augment, char text[256])
 {
+    char number[32];
     size_t used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < INK__AUGMENT_PARTS; i++) {
         if (augment->most[i] == 0.0)
             continue;
         used += (size_t)snprintf(text + used, 256 - used, "%s%s", used > 0 ? ", " : "", parts[i].name);
+        print_decimal(number, augment->most[i]);
         if (parts[i].unit != NOTHING)
-            used += (size_t)snprintf(text + used, 256 - used, " %.9g%s", augment->most[i],
-                                     parts[i].unit == SHARE ? "%" : "");
+            used += (size_t)snprintf(text + used, 256 - used, " %s%s", number, parts[i].unit == SHARE ? "%" : "");
     }
 }
 

@@ -119,6 +119,20 @@ static enum ink_status check_values(const struct ink_trainer *t, const struct im
     return INK_OK;
 }
 
+/* A run that goes on with what is no number would be blamed for it. */
+static enum ink_status check_floats(const struct ink__safetensors *file, const struct image *image, const char *path,
+                                    struct ink_error *err)
+{
+    for (size_t i = 0; i < image->entry_count; i++) {
+        const struct ink__entry *entry = &image->entries[i];
+        const float *floats = ink__safetensors_find(file, entry->name)->data;
+        for (size_t k = 0; entry->dtype == INK__F32 && k < entry->shape[0]; k++)
+            if (isnan(floats[k]))
+                return ink__fail(err, INK_BAD_INPUT, "%s: tensor '%s': element %zu is no number", path, entry->name, k);
+    }
+    return INK_OK;
+}
+
 enum ink_status ink_trainer_resume(struct ink_trainer *t, const char *path, struct ink_error *err)
 {
     struct ink__safetensors *file;
@@ -141,6 +155,8 @@ enum ink_status ink_trainer_resume(struct ink_trainer *t, const char *path, stru
     memcpy(image.counts, ink__safetensors_find(file, "counts")->data, sizeof image.counts);
     memcpy(image.numbers, ink__safetensors_find(file, "numbers")->data, sizeof image.numbers);
     status = check_values(t, &image, ink__safetensors_find(file, "order")->data, path, err);
+    if (status == INK_OK)
+        status = check_floats(file, &image, path, err);
     if (status != INK_OK)
         goto out;
 
@@ -149,11 +165,11 @@ enum ink_status ink_trainer_resume(struct ink_trainer *t, const char *path, stru
         if (to->dtype == INK__F32 || to->dtype == INK__U32)
             memcpy((void *)(uintptr_t)to->data, ink__safetensors_find(file, to->name)->data, to->shape[0] * 4);
     }
-    t->epoch = image.counts[EPOCH];
-    t->batch = image.counts[BATCH];
-    t->images_done = image.counts[IMAGES];
-    t->correct_sum = image.counts[CORRECT];
-    t->best_epoch = image.counts[BEST_EPOCH];
+    t->epoch = (size_t)image.counts[EPOCH];
+    t->batch = (size_t)image.counts[BATCH];
+    t->images_done = (size_t)image.counts[IMAGES];
+    t->correct_sum = (size_t)image.counts[CORRECT];
+    t->best_epoch = (size_t)image.counts[BEST_EPOCH];
     t->shuffled = image.counts[SHUFFLED] != 0;
     t->random.position = (uint32_t)image.counts[RANDOM_POSITION];
     t->random.has_gauss = image.counts[RANDOM_HAS_GAUSS] != 0;
