@@ -30,10 +30,11 @@ const struct recipe recipes[] = {
       "--optimizer adamw --lr 0.01 --weight-decay 0.01 --schedule one-cycle --label-smoothing 0.1 --ema 1 --init he "
       "--augment 'shift 2, rotate 12, scale 12%, shear 8' --val 0" },
     { "fashion", "clothes rather than digits", "fashion-mnist",
-      "--net 'conv 32 5x5 pad 2, norm relu, pool 2, conv 64 3x3 pad 1, norm relu, conv 64 3x3 pad 1, norm relu, "
-      "pool 2, conv 128 3x3 pad 1, norm relu, globalpool, dense 10' --epochs 14 --batch 128 --optimizer adamw "
-      "--lr 0.01 --weight-decay 0.02 --schedule one-cycle --label-smoothing 0.05 --ema 1 --init he --normalise "
-      "--augment 'shift 2, flip, erase 25%' --val 0" },
+      "--net 'conv 32 5x5 pad 2, norm relu, pool 2, conv 64 3x3 pad 1, norm relu, "
+      "res[conv 64 3x3 pad 1, norm relu, conv 64 3x3 pad 1, norm relu], pool 2, conv 128 3x3 pad 1, norm relu, "
+      "res[conv 128 3x3 pad 1, norm relu, conv 128 3x3 pad 1, norm relu], globalpool, dense 10' --epochs 12 "
+      "--batch 128 --optimizer adamw --lr 0.01 --weight-decay 0.02 --schedule one-cycle --label-smoothing 0.05 --ema 1 "
+      "--init he --normalise --augment 'shift 2, flip, erase 25%' --val 0" },
     { .name = NULL },
 };
 

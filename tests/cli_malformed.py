@@ -490,7 +490,8 @@ def test_kind(kind, work):
     shutil.copytree(good, bad)
     path, operand = f"{bad}/{name}", f"{bad}/{named or name}"
     content = read(path)
-    for turn, (what, damage) in enumerate(damages.items()):
+    # Starting takes a sanitized program long: it meets a third of the damages.
+    for turn, (what, damage) in list(enumerate(damages.items()))[::3 if b"__asan_init" in read(PROGRAM) else 1]:
         code = otherwise.get(what, BAD)
         changed = damage(content)
         assert changed != content, (name, what)
@@ -512,8 +513,7 @@ def test_kind(kind, work):
 def test_absent(commands, operand, good, out, name, what):
     for command in commands:
         check_refused(replaced(command, operand, good, out), f"{name}, {what}",
-                      os.path.basename(operand),
-                      (FAILED, BAD, USAGE) if what == "a folder" else (FAILED, BAD), out)
+                      (operand, name), (FAILED, BAD, USAGE) if what == "a folder" else (FAILED, BAD), out)
 
 
 with folder() as work:
