@@ -85,8 +85,8 @@ static void print_classes(const struct ink_net *net, const struct ink_metrics *m
     }
 }
 
-/* A count on a ground that is the stronger the larger its share of the row: blue where the answer is right, red where it
- * is wrong. White text is read on all of them. */
+/* A count on a ground that is the stronger the larger its share of the row: blue where the answer is right, red where
+ * it is wrong. White text is read on all of them. */
 static void print_coloured(size_t count, int width, double share, bool right)
 {
     const double strength = sqrt(share);

@@ -1,9 +1,9 @@
 /*
  * inkling tune lr: which learning rate suits a network, by the range test of Smith, arXiv 1506.01186.
  *
- * One short training run whose rate rises from step to step: too small a rate changes nothing, a good one brings the loss
- * down, too large a one throws it up. The loss of single batches is noise, so it is smoothed over half an octave of
- * rates.
+ * One short training run whose rate rises from step to step: too small a rate changes nothing, a good one brings the
+ * loss down, too large a one throws it up. The loss of single batches is noise, so it is smoothed over half an octave
+ * of rates.
  */
 #include "chart.h"
 #include "json.h"

@@ -2,8 +2,8 @@
  * Reports on training runs: what is told of a run, and the forms it is told in.
  *
  * A run is read from its log (report_log.c), its model is loaded and measured (report_run.c); then a page
- * (report_page.c, a run's part of it report_section.c, with drawings of report_plot.c and pictures of report_picture.c),
- * Markdown or JSON (report_text.c) is printed from that.
+ * (report_page.c, a run's part of it report_section.c, with drawings of report_plot.c and pictures of
+ * report_picture.c), Markdown or JSON (report_text.c) is printed from that.
  */
 #ifndef CLI_REPORT_H
 #define CLI_REPORT_H

@@ -41,8 +41,8 @@ static struct run_miss answer_at(const struct answers *a, size_t i)
     return (struct run_miss){ i, label, answer, (double)p[label], (double)p[answer] };
 }
 
-/* Northcutt, Jiang, Chuang, "Confident learning" (2021): how sure the network is of a class, on the mean over the images
- * that have its label. `threshold` has room for each class. */
+/* Northcutt, Jiang, Chuang, "Confident learning" (2021): how sure the network is of a class, on the mean over the
+ * images that have its label. `threshold` has room for each class. */
 static void find_thresholds(const struct answers *a, double *threshold, size_t *counts)
 {
     for (size_t i = 0; i < a->count; i++) {

@@ -27,8 +27,9 @@ struct report_start {
     bool resumed;
 };
 
-/* Opens the log, for appending where a run is resumed. `log_path` may be NULL; if the log is to be read back, it is then
- * kept in a file without a name. Everything below may be called on a report that failed to open or was never opened. */
+/* Opens the log, for appending where a run is resumed. `log_path` may be NULL; if the log is to be read back, it is
+ * then kept in a file without a name. Everything below may be called on a report that failed to open or was never
+ * opened. */
 enum ink_status report_open(struct report *report, bool quiet, const char *log_path, bool read_back, bool resumed,
                             struct ink_error *err);
 void report_start(struct report *report, const struct report_start *start);

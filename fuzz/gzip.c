@@ -1,5 +1,5 @@
-/* Gzip, beside zlib: what ours takes, zlib takes too, and both make the same bytes of it. The first two bytes say how many
- * bytes to expect, the rest is the file. */
+/* Gzip, beside zlib: what ours takes, zlib takes too, and both make the same bytes of it. The first two bytes say how
+ * many bytes to expect, the rest is the file. */
 #include "input.h"
 
 #include "data/gzip.h"

@@ -1,4 +1,5 @@
-/* Networks of others: ONNX, and the weights alone of a known network as npz or safetensors; what is taken can be used. */
+/* Networks of others: ONNX, and the weights alone of a known network as npz or safetensors; what is taken can be
+ * used. */
 #include "input.h"
 #include "zip.h"
 

@@ -1,4 +1,5 @@
-/* Pictures: PNG and PNM, decoded and fitted. A PNG's checksums are made right first, or few inputs would get past them. */
+/* Pictures: PNG and PNM, decoded and fitted. A PNG's checksums are made right first, or few inputs would get past
+ * them. */
 #include "input.h"
 
 #include "inkling.h"

@@ -1,4 +1,5 @@
-/* Zip archives whose checksums are made right, or few inputs would get past them: those of the entries that are stored. */
+/* Zip archives whose checksums are made right, or few inputs would get past them: those of the entries that are
+ * stored. */
 #ifndef INK_FUZZ_ZIP_H
 #define INK_FUZZ_ZIP_H
 

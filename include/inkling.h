@@ -151,7 +151,8 @@ const uint8_t *ink_dataset_pixels(const struct ink_dataset *data, size_t i);
 size_t ink_dataset_label(const struct ink_dataset *data, size_t i);
 /* True if its source is not divided into training and test images: then it is all there is. */
 bool ink_dataset_is_whole(const struct ink_dataset *data);
-/* What the user should know of how it was read: the i-th remark, in one line without a full stop; NULL past the last. */
+/* What the user should know of how it was read: the i-th remark, in one line without a full stop; NULL past the
+ * last. */
 const char *ink_dataset_note(const struct ink_dataset *data, size_t i);
 /* Writes the SHA-256 of all pixels followed by all labels (a byte each, two with the lower first if there are more than
  * 256 classes) as 64 hexadecimal digits; an empty string when the build has no "sha256". Reads the whole data set. */
@@ -339,9 +340,9 @@ void ink_session_run(struct ink_session *session, const float *images, size_t n,
 /* The same for bytes. */
 void ink_session_run_bytes(struct ink_session *session, const uint8_t *images, size_t n, float *probabilities);
 
-/* For display: writes what layer `i` of the net gave for the last image of the latest run, (H, W, C) floats of the shape
- * that ink_net_layer tells, to `out`; false past the last. A layer that inference leaves out, such as dropout, gives
- * what the layer before it gave; so does a norm that is folded into it. */
+/* For display: writes what layer `i` of the net gave for the last image of the latest run, (H, W, C) floats of the
+ * shape that ink_net_layer tells, to `out`; false past the last. A layer that inference leaves out, such as dropout,
+ * gives what the layer before it gave; so does a norm that is folded into it. */
 bool ink_session_layer(const struct ink_session *session, size_t i, float *out);
 
 /* ---- Export ------------------------------------------------------------------------------------------------------ */
@@ -361,8 +362,8 @@ enum ink_status ink_export_onnx(const struct ink_net *net, const char *path, str
 
 /* Writes the network as one HTML page that works from a file, without a network: it takes a drawing, or a picture, as
  * ink_picture_fit does, and shows the probabilities, computed by the code of exported C files in WebAssembly.
- * INK_BAD_ARGUMENT for a quantised network, INK_BAD_INPUT for weights that are not finite, INK_FAILED in a build without
- * "html". */
+ * INK_BAD_ARGUMENT for a quantised network, INK_BAD_INPUT for weights that are not finite, INK_FAILED in a build
+ * without "html". */
 enum ink_status ink_export_html(const struct ink_net *net, const char *path, struct ink_error *err);
 
 /* How weights are named and laid out as arrays for others. */
@@ -380,8 +381,8 @@ enum ink_status ink_export_npz(const struct ink_net *net, enum ink_layout layout
 enum ink_status ink_export_safetensors(const struct ink_net *net, enum ink_layout layout, const char *path,
                                        struct ink_error *err);
 
-/* Writes the Python text of the module that takes the weights in PyTorch's layout, "nn.Sequential(nn.Conv2d(...), ...)",
- * which gives logits, as snprintf does: at most `size` bytes with the final zero. Returns its whole length. */
+/* Writes the Python text of the module that takes the weights in PyTorch's layout, "nn.Sequential(nn.Conv2d(...),
+ * ...)", which gives logits, as snprintf does: at most `size` bytes with the final zero. Returns its whole length. */
 size_t ink_torch_module(const struct ink_net *net, char *text, size_t size);
 
 /* ---- Import ------------------------------------------------------------------------------------------------------ */
@@ -419,8 +420,8 @@ struct ink_metrics {
 /* Runs the network over all of `data`. INK_BAD_INPUT if shapes or classes do not fit. Free with ink_metrics_free. */
 enum ink_status ink_evaluate(const struct ink_net *net, const struct ink_dataset *data,
                              const struct ink_compute *compute, struct ink_metrics *metrics, struct ink_error *err);
-/* The same, answering by the mean of the probabilities for the image moved by 0 to `shifts` <= 16 whole pixels each way,
- * black coming in: better than one look, at (2 shifts + 1)^2 times the cost. */
+/* The same, answering by the mean of the probabilities for the image moved by 0 to `shifts` <= 16 whole pixels each
+ * way, black coming in: better than one look, at (2 shifts + 1)^2 times the cost. */
 enum ink_status ink_evaluate_shifted(const struct ink_net *net, const struct ink_dataset *data, size_t shifts,
                                      const struct ink_compute *compute, struct ink_metrics *metrics,
                                      struct ink_error *err);

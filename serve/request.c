@@ -1,7 +1,8 @@
 /*
  * One request, from its first line to its answer. What is wrong with it is known as early as possible, but told only
- * when all of it has come: a peer that is still sending would not read the answer, and lose it with the connection. What
- * comes after a refusal is thrown away, up to a limit. A peer that asks first (Expect: 100-continue) is told at once.
+ * when all of it has come: a peer that is still sending would not read the answer, and lose it with the connection.
+ * What comes after a refusal is thrown away, up to a limit. A peer that asks first (Expect: 100-continue) is told at
+ * once.
  */
 #include "server.h"
 

@@ -1,8 +1,8 @@
 /*
  * A worker: the loop, the deadlines of its connections, the batch.
  *
- * A connection has one deadline, set anew when it opens, when its answer is sent off and when the answer was taken. So a
- * whole request must have come in that time, however slowly its bytes drip, and an answer must have been taken in it;
+ * A connection has one deadline, set anew when it opens, when its answer is sent off and when the answer was taken. So
+ * a whole request must have come in that time, however slowly its bytes drip, and an answer must have been taken in it;
  * and an idle connection is closed after it.
  */
 #include "server.h"
@@ -66,8 +66,8 @@ static void expire(struct connection *connection)
     shutdown(connection->socket, SHUT_RDWR);
 }
 
-/* Tells a peer that has begun a request that it took too long. libmicrohttpd has no answer under way, and could not send
- * one before all has come. */
+/* Tells a peer that has begun a request that it took too long. libmicrohttpd has no answer under way, and could not
+ * send one before all has come. */
 static void tell_timeout(struct connection *connection)
 {
     struct text body = { 0 }, text = { 0 };
@@ -211,7 +211,8 @@ static void run_batch(struct worker *worker)
 
 /* ---- Stopping ---------------------------------------------------------------------------------------------------- */
 
-/* The last worker to turn its back on the listening socket closes it: who comes later is refused, and not left to wait. */
+/* The last worker to turn its back on the listening socket closes it: who comes later is refused, and not left to
+ * wait. */
 static void stop_accepting(struct worker *worker)
 {
     struct server *const server = worker->server;

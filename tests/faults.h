@@ -1,6 +1,7 @@
 /*
- * Makes the N-th call of a kind fail. The linker's --wrap (tests/CMakeLists.txt) sends the library's calls here, and the
- * hooks of jansson, libpng, libdeflate and zlib send theirs, so that every allocation of a run counts, whoever makes it.
+ * Makes the N-th call of a kind fail. The linker's --wrap (tests/CMakeLists.txt) sends the library's calls here, and
+ * the hooks of jansson, libpng, libdeflate and zlib send theirs, so that every allocation of a run counts, whoever
+ * makes it.
  */
 #ifndef INK_TESTS_FAULTS_H
 #define INK_TESTS_FAULTS_H

@@ -1,5 +1,5 @@
-/* Networks of integers: the kernels of every set and the runtime of exports give the same integers; what is made of floats
- * is near them; and files believe nothing. */
+/* Networks of integers: the kernels of every set and the runtime of exports give the same integers; what is made of
+ * floats is near them; and files believe nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -638,7 +638,8 @@ static void test_grids(void **state)
     assert_true(ink__grid_make(0.0, 0.0, 0.0).scale > 0.0);
 }
 
-/* A few numbers far outside are not worth a coarser grid for all the others; of what relu leaves, none is below zero. */
+/* A few numbers far outside are not worth a coarser grid for all the others; of what relu leaves, none is below
+ * zero. */
 static void test_choice(void **state)
 {
     (void)state;

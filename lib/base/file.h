@@ -32,8 +32,8 @@ enum ink_status ink__folder_commit(struct ink__folder *folder, struct ink_error 
 /* Removes it with everything in it, and releases *folder. */
 void ink__folder_abandon(struct ink__folder *folder);
 
-/* A file being written: PATH.part until it is committed, locked: a second writer of PATH fails. One that a killed program
- * left is written over. Write through `write`; errors are remembered and told once, by sync or commit. */
+/* A file being written: PATH.part until it is committed, locked: a second writer of PATH fails. One that a killed
+ * program left is written over. Write through `write`; errors are remembered and told once, by sync or commit. */
 struct ink__writer {
     int descriptor;
     int error;              /* errno of the first failure */
@@ -45,7 +45,8 @@ struct ink__writer {
 
 enum ink_status ink__writer_open(struct ink__writer *writer, const char *path, struct ink_error *err);
 void ink__writer_write(struct ink__writer *writer, const void *bytes, size_t size);
-/* Flushes and syncs, so that of several files none is renamed before all are on disk; on failure abandons the writer. */
+/* Flushes and syncs, so that of several files none is renamed before all are on disk; on failure abandons the
+ * writer. */
 enum ink_status ink__writer_sync(struct ink__writer *writer, struct ink_error *err);
 /* Flushes, syncs, renames over PATH and syncs the folder; on failure removes the temporary. Always releases *writer. */
 enum ink_status ink__writer_commit(struct ink__writer *writer, struct ink_error *err);

@@ -2,8 +2,8 @@
  * Gzip (RFC 1952): a file of one or more members, decompressed into memory the caller has sized.
  *
  * Who decompresses a whole must know its size beforehand, from the header of what is inside: so ink__gzip_peek reads
- * only the first bytes, and a small file that would grow to gigabytes is refused before any memory is taken for it. Text
- * has no header, and is read in pieces.
+ * only the first bytes, and a small file that would grow to gigabytes is refused before any memory is taken for it.
+ * Text has no header, and is read in pieces.
  */
 #ifndef INK_DATA_GZIP_H
 #define INK_DATA_GZIP_H

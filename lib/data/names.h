@@ -32,8 +32,8 @@ enum ink_status ink__names_of_classes(struct ink__names *names, const char *fold
 enum ink_status ink__names_add_class(struct ink__names *names, const char *name, const char *where,
                                      struct ink_error *err);
 
-/* What the folder of a class is called: its name, with '_' for each '/' and for a dot at the beginning. For free(); NULL
- * if memory runs out. */
+/* What the folder of a class is called: its name, with '_' for each '/' and for a dot at the beginning. For free();
+ * NULL if memory runs out. */
 char *ink__class_folder(const char *class_name);
 
 #endif

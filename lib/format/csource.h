@@ -1,5 +1,5 @@
-/* The parts of the C export: the text of lib/infer, the plan of an exported network's memory, and C as text. What floats
- * and integers have in common is in csource.c. */
+/* The parts of the C export: the text of lib/infer, the plan of an exported network's memory, and C as text. What
+ * floats and integers have in common is in csource.c. */
 #ifndef INK_FORMAT_CSOURCE_H
 #define INK_FORMAT_CSOURCE_H
 

@@ -16,8 +16,8 @@ char *ink__json_text(const json_t *value, size_t flags)
     return text;
 }
 
-/* Where a word it is reading cannot grow, jansson 2.14 goes on without some of its characters: one failure makes another
- * number of a number. So the text is read twice, and only what both readings say is taken. */
+/* Where a word it is reading cannot grow, jansson 2.14 goes on without some of its characters: one failure makes
+ * another number of a number. So the text is read twice, and only what both readings say is taken. */
 enum ink_status ink__json_parse(json_t **out, const char *text, size_t size, json_error_t *error)
 {
     json_error_t other;

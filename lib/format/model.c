@@ -1,6 +1,6 @@
 /*
- * A network as a file: a tensor a parameter, or the integers of a quantised one (model_int8.c), and in the metadata what
- * it takes to use them, see texts.h.
+ * A network as a file: a tensor a parameter, or the integers of a quantised one (model_int8.c), and in the metadata
+ * what it takes to use them, see texts.h.
  */
 #include <math.h>
 #include <stdio.h>

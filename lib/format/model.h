@@ -5,7 +5,8 @@
 #include "format/safetensors.h"
 #include "nn/int8.h"
 
-/* INK_BAD_INPUT, "PATH: tensor 'NAME': ...", unless `found` (NULL: missing) has the type and the shape of `expected`. */
+/* INK_BAD_INPUT, "PATH: tensor 'NAME': ...", unless `found` (NULL: missing) has the type and the shape of
+ * `expected`. */
 enum ink_status ink__check_entry(const struct ink__entry *found, const struct ink__entry *expected, const char *path,
                                  struct ink_error *err);
 

@@ -1,6 +1,6 @@
 /*
- * The integers of a quantised network as tensors. Beside those of the layers, `INDEX.weight`, `bias`, `multiplier`, `shift`
- * and `table`, there are `scale` and `zero` of all values and perhaps `input`: nn/int8.h says what they are.
+ * The integers of a quantised network as tensors. Beside those of the layers, `INDEX.weight`, `bias`, `multiplier`,
+ * `shift` and `table`, there are `scale` and `zero` of all values and perhaps `input`: nn/int8.h says what they are.
  */
 #include <string.h>
 

@@ -53,8 +53,8 @@ static const char *dims_text(char text[80], const size_t *dims, size_t count)
 
 /* ---- The input --------------------------------------------------------------------------------------------------- */
 
-/* The shape and order of an input whose dimensions after the batch are `dims`, 0 where they are open. `given`: the shape
- * is known already. False if it cannot be an image. */
+/* The shape and order of an input whose dimensions after the batch are `dims`, 0 where they are open. `given`: the
+ * shape is known already. False if it cannot be an image. */
 static bool fit_input(struct ink__flow *flow, const size_t *dims, size_t count, bool given)
 {
     static const char *const orders[] = { "CHW", "HWC", "HW" };

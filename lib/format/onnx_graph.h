@@ -54,8 +54,8 @@ float *ink__onnx_floats(struct ink__onnx_graph *graph, const char *name, size_t 
 /* Adds a vector of integers, which must outlive the graph. */
 void ink__onnx_integers(struct ink__onnx_graph *graph, const char *name, int64_t *values, size_t count);
 
-/* Writes the file: the graph from INK__ONNX_INPUT (N, C, H, W) to INK__ONNX_OUTPUT (N, classes), and what is known about
- * the net. */
+/* Writes the file: the graph from INK__ONNX_INPUT (N, C, H, W) to INK__ONNX_OUTPUT (N, classes), and what is known
+ * about the net. */
 enum ink_status ink__onnx_write(const struct ink__onnx_graph *graph, const struct ink_net *net, const char *path,
                                 struct ink_error *err);
 

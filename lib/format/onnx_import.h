@@ -99,10 +99,11 @@ enum ink_status ink__import_numbers(struct ink__importer *im, const struct Ink__
 /* The function for a node's operator, or NULL. */
 ink__node_fn *ink__import_operator(const char *op_type);
 
-/* ---- onnx_arithmetic.c: what is written out in additions and multiplications --------------------------------------- */
+/* ---- onnx_arithmetic.c: what is written out in additions and multiplications
+ * --------------------------------------- */
 
-/* Whether a constant is one number for every channel of what flows, or one for all. `axis`: where old files say that its
- * first dimension lies among those of the flow; 0: its last is their last. */
+/* Whether a constant is one number for every channel of what flows, or one for all. `axis`: where old files say that
+ * its first dimension lies among those of the flow; 0: its last is their last. */
 bool ink__import_by_channel(const struct ink__flow *flow, const struct ink__onnx_constant *c, int64_t axis);
 float ink__import_at(const struct ink__onnx_constant *c, size_t channel);
 

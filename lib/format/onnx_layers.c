@@ -133,8 +133,8 @@ static enum ink_status read_window(const struct ink__importer *im, const struct 
     return INK_OK;
 }
 
-/* The shape of what a window that leaves `free` rows and columns over makes of `channels` channels. Ours has one stride;
- * where it stands in one place alone, the node's does not count. */
+/* The shape of what a window that leaves `free` rows and columns over makes of `channels` channels. Ours has one
+ * stride; where it stands in one place alone, the node's does not count. */
 static enum ink_status move_window(struct ink__importer *im, const struct Ink__Onnx__Node *node, struct window *w,
                                    const int64_t free[2], size_t channels)
 {

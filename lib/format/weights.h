@@ -6,7 +6,7 @@
  *   names      layers in the line: 0, 2     modules of an nn.Sequential, see torch.c: 0, 3
  *   dense      weight (in, out), bias       weight (out, in), in the order of Flatten on (C, H, W); bias
  *   conv       weight (K, K, C, N), bias    weight (N, C, K, K), bias
- *   norm       scale, shift, mean,          weight, bias, running_mean, running_var, and num_batches_tracked, which is 0
+ * norm scale, shift, mean, weight, bias, running_mean, running_var, and num_batches_tracked, which is 0
  *              variance
  */
 #ifndef INK_FORMAT_WEIGHTS_H

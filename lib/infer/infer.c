@@ -45,8 +45,9 @@ struct infer_window {
 /* section dense needs base lanes */
 #define INFER_ROWS 4
 
-/* y (outputs) = bias + x (inputs) w (inputs, outputs), for INFER_ROWS x INFER_LANES of the outputs: chains side by side,
- * since one alone waits for each of its additions. They are written out, which is what keeps them in registers. */
+/* y (outputs) = bias + x (inputs) w (inputs, outputs), for INFER_ROWS x INFER_LANES of the outputs: chains side by
+ * side, since one alone waits for each of its additions. They are written out, which is what keeps them in
+ * registers. */
 static void infer_dense_rows(const float *x, int inputs, const float *w, const float *bias, float *y, int outputs)
 {
     float s0[INFER_LANES], s1[INFER_LANES], s2[INFER_LANES], s3[INFER_LANES];
@@ -110,8 +111,8 @@ struct infer_taps {
     int rows, count, x_row, w_row;
 };
 
-/* y[c][f + l] = bias[f + l] + the sum over the taps of x[c] times w, for INFER_CHAINS pixels c. They are written out, which
- * is what makes compilers keep the sums in registers; one chain alone would wait for each of its additions. */
+/* y[c][f + l] = bias[f + l] + the sum over the taps of x[c] times w, for INFER_CHAINS pixels c. They are written out,
+ * which is what makes compilers keep the sums in registers; one chain alone would wait for each of its additions. */
 static void infer_chains(const struct infer_taps *taps, const float *const x[INFER_CHAINS], const float *w,
                          const float *bias, float *const y[INFER_CHAINS], int f, int filters)
 {
@@ -153,8 +154,8 @@ static float infer_chain(const struct infer_taps *taps, const float *x, const fl
 }
 
 /* section conv needs window chains */
-/* Taps first .. end - 1 of a kernel of `size` at `start` lie on an image of `length`. The others see zeros, which change
- * no sum. */
+/* Taps first .. end - 1 of a kernel of `size` at `start` lie on an image of `length`. The others see zeros, which
+ * change no sum. */
 static int infer_first(int start)
 {
     return start < 0 ? -start : 0;
@@ -175,9 +176,9 @@ static int infer_alike(int start, int stride, int size, int length, int most)
     return count;
 }
 
-/* y (OH, OW, filters) = bias + x (H, W, C) * w (KH, KW, C, filters), x with a border of `pad` zeros. Pixels with the same
- * taps, high x wide of them, go together, a few at a time; the last pixel fills up the last group, and the last filters
- * overlap those before them. */
+/* y (OH, OW, filters) = bias + x (H, W, C) * w (KH, KW, C, filters), x with a border of `pad` zeros. Pixels with the
+ * same taps, high x wide of them, go together, a few at a time; the last pixel fills up the last group, and the last
+ * filters overlap those before them. */
 static void infer_conv(const struct infer_window *s, const float *x, const float *w, const float *bias, float *y,
                        int filters)
 {

@@ -1,10 +1,10 @@
 /*
- * The inference runtime of quantised networks: what an exported C file of integers computes with. Its text is built into
- * the library, as that of infer.c is, and an export carries the sections that its network needs.
+ * The inference runtime of quantised networks: what an exported C file of integers computes with. Its text is built
+ * into the library, as that of infer.c is, and an export carries the sections that its network needs.
  *
- * C99 and C++, <stdint.h> alone, no floating point and no memory of its own. Values are bytes, weights signed bytes, a row
- * of them for each output; sums have 32 bits and never leave them, whatever the image. The integers are those of the
- * library's own kernels (kernel/int8.h).
+ * C99 and C++, <stdint.h> alone, no floating point and no memory of its own. Values are bytes, weights signed bytes, a
+ * row of them for each output; sums have 32 bits and never leave them, whatever the image. The integers are those of
+ * the library's own kernels (kernel/int8.h).
  *
  * A section begins at its line below and ends at the next; "needs" names earlier ones. Images are (H, W, C). y may be x
  * where both have the same shape.
@@ -78,8 +78,8 @@ static int32_t infer_border(int32_t sum, int zero, const int8_t *w, int count)
     return sum;
 }
 
-/* y (OH, OW, filters) from x (H, W, C) and w (filters, KH, KW, C). The taps of one kernel row lie together in x and in w;
- * before `first` and from `end` on they see the border. */
+/* y (OH, OW, filters) from x (H, W, C) and w (filters, KH, KW, C). The taps of one kernel row lie together in x and in
+ * w; before `first` and from `end` on they see the border. */
 static void infer_conv(const struct infer_window *s, const uint8_t *x, int zero, const int8_t *w,
                        const struct infer_sums *sums, uint8_t *y, int filters)
 {

@@ -6,7 +6,7 @@
  *   ROWS_1, ROWS_2, ROWS_4   the rows of the largest tile of the product one, two and four vectors wide, as its
  *                     registers allow; above 4, 1 and 1; ROWS_4 may be left out
  *   sums              the vector of sums, with s_load, s_keep (a whole vector to memory)
- *   four, weights     four bytes in every lane, and LANES times four signed bytes: x_load (the four bytes at an address),
+ * four, weights four bytes in every lane, and LANES times four signed bytes: x_load (the four bytes at an address),
  *                     w_load
  *   s_dot(s, x, w)    s plus the four products of each lane, exactly: nothing on the way may saturate
  *   s_scale(s, m, h, shift)  (high half of s m, + h) >> shift

@@ -76,8 +76,8 @@ struct ink__pooling {
  *
  * and around the image all is 0. The mixing is bilinear, in 1/256. bend is a tensor product of splines: the sum over
  * rows r and columns n of nodes of down[y][r] across[n][x] nodes[r][n], a nudge of at most 64 pixels since the weights
- * of a place are not negative, add to 256, and are 0 but for four neighbours. All is in whole numbers, so it is the same
- * everywhere. */
+ * of a place are not negative, add to 256, and are 0 but for four neighbours. All is in whole numbers, so it is the
+ * same everywhere. */
 #define INK__BEND_NODES ((size_t)7)
 struct ink__warp {
     size_t height, width, channels;

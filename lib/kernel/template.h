@@ -3,13 +3,14 @@
  *
  *   SET             its name, which becomes ink__kernels_SET
  *   LANES           floats in a vector
- *   ROWS_1, ROWS_2  the most rows of a tile of the matrix product one and two vectors wide, as many as its registers hold
+ * ROWS_1, ROWS_2 the most rows of a tile of the matrix product one and two vectors wide, as many as its registers hold
  *   vec             the vector type, with v_load, v_store (unaligned), v_store_part (the first `count` lanes), v_set1,
- *                   v_fma (a b + c, rounded once), v_add, v_max (a > b ? a : b, by lane), v_where_equal (a == b ? yes : no,
- *                   by lane), and where it has something better than the plain loop, v_compress_bytes (see parts/sparse.h)
+ * v_fma (a b + c, rounded once), v_add, v_max (a > b ? a : b, by lane), v_where_equal (a == b ? yes : no,
+ * by lane), and where it has something better than the plain loop, v_compress_bytes (see parts/sparse.h)
  *
- * The products, pools and sums by channel are written in vectors. The element-wise kernels are plain loops: the compiler
- * vectorises them for the instruction set, and IEEE arithmetic gives each element the same bits however many there are.
+ * The products, pools and sums by channel are written in vectors. The element-wise kernels are plain loops: the
+ * compiler vectorises them for the instruction set, and IEEE arithmetic gives each element the same bits however many
+ * there are.
  */
 #include <stddef.h>
 #include <stdint.h>

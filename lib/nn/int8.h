@@ -1,13 +1,13 @@
 /*
  * A network of 8-bit integers, as ink_net_quantise makes it and as model files hold it.
  *
- * A value is a byte: real = (byte - zero) * scale, with one scale and one zero for all values between two layers, chosen
- * so that the real 0 is a byte. Weights are signed bytes, symmetric, with a scale for each column of the matrix (a unit,
- * a filter). A dense layer or a convolution sums bytes times weights in 32 bits; the zero of its input, the bias and the
- * zero of its output are all in the integer bias. The sum is scaled by `multiplier` / 2^(32 + shift), rounded to the
- * nearest byte and clamped, which is relu too where the output's zero is 0; other activations are a table of 256 bytes.
- * The other layers rescale with lower cost: y = (x * multiplier + bias) >> shift. Jacob et al., arXiv 1712.05877,
- * describe the scheme.
+ * A value is a byte: real = (byte - zero) * scale, with one scale and one zero for all values between two layers,
+ * chosen so that the real 0 is a byte. Weights are signed bytes, symmetric, with a scale for each column of the matrix
+ * (a unit, a filter). A dense layer or a convolution sums bytes times weights in 32 bits; the zero of its input, the
+ * bias and the zero of its output are all in the integer bias. The sum is scaled by `multiplier` / 2^(32 + shift),
+ * rounded to the nearest byte and clamped, which is relu too where the output's zero is 0; other activations are a
+ * table of 256 bytes. The other layers rescale with lower cost: y = (x * multiplier + bias) >> shift. Jacob et al.,
+ * arXiv 1712.05877, describe the scheme.
  *
  * The last layer's output is not bytes but 32-bit scores: logits in fixed point.
  */
@@ -82,8 +82,8 @@ void ink__int8_plan_free(struct ink__int8_plan *plan);
 /* Images taken through the network together: a multiple of the largest tiles' rows, few enough for the first cache. */
 #define INK__INT8_CHUNK ((size_t)24)
 
-/* For display: writes the numbers that a value's integers stand for, of the image at `place` in the chunk that the first
- * thread ran last. */
+/* For display: writes the numbers that a value's integers stand for, of the image at `place` in the chunk that the
+ * first thread ran last. */
 void ink__int8_value(const struct ink__int8_plan *plan, size_t value, size_t place, float *out);
 
 /* Writes the (count, classes) scores of a batch, on one thread. */

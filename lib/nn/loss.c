@@ -5,8 +5,8 @@
  *   cross-entropy   L = -sum t log p            dL/dz = p - t      (fused: log p = z - log sum exp z)
  *   mse             L = 1/2 sum (p - t)^2       dL/dz = p (d - sum d p), d = p - t
  *
- * The loss of a batch is the mean over its samples, so gradients carry 1 / count. Where classes have weights, a sample's
- * loss is multiplied by the weight of its label.
+ * The loss of a batch is the mean over its samples, so gradients carry 1 / count. Where classes have weights, a
+ * sample's loss is multiplied by the weight of its label.
  */
 #include <math.h>
 

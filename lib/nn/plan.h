@@ -7,10 +7,11 @@
  * stay in its caches; convolutions sum their weight gradients by group on the way. When all groups are through, the
  * threads take parts of the parameters' rows: dense gradients are formed there from all samples, groups are added up in
  * order, and the optimizer updates the rows. A batch norm needs sums over the whole batch, so it cuts the network into
- * segments. The weights of a sparse first layer are most of its network's, and several threads would pass them to and fro
- * in every step: there each thread computes a panel, some columns for all samples, from lists of its own, and keeps them
- * and the panel's weights in its own cache. For that the matrix lies panel after panel while steps are made: processors
- * fetch lines beside those that are asked for, which would be the other thread's. No result depends on which thread made it, so neither do the bits depend on how many there are.
+ * segments. The weights of a sparse first layer are most of its network's, and several threads would pass them to and
+ * fro in every step: there each thread computes a panel, some columns for all samples, from lists of its own, and keeps
+ * them and the panel's weights in its own cache. For that the matrix lies panel after panel while steps are made:
+ * processors fetch lines beside those that are asked for, which would be the other thread's. No result depends on which
+ * thread made it, so neither do the bits depend on how many there are.
  */
 #ifndef INK_NN_PLAN_H
 #define INK_NN_PLAN_H
@@ -35,8 +36,8 @@ struct ink__tensor {
     bool kept;
 };
 
-/* The piece of a parameter, (rows, columns), that one item of the learning job works on. It begins `at` floats after the
- * parameter, and its rows are `pitch` apart: in a matrix that lies panel after panel, both tell the panel. */
+/* The piece of a parameter, (rows, columns), that one item of the learning job works on. It begins `at` floats after
+ * the parameter, and its rows are `pitch` apart: in a matrix that lies panel after panel, both tell the panel. */
 struct ink__tile {
     struct ink__range rows, columns;
     size_t at, pitch, panel;
@@ -203,8 +204,8 @@ static inline bool ink__in_panels(const struct ink__plan *plan, const struct ink
  * panel, whose thread it was in the forward pass; of a vector all or nothing. */
 struct ink__tile ink__plan_tile(const struct ink__plan *plan, const struct ink__parameter *parameter, size_t part);
 
-/* Puts a matrix shaped as the first layer's from row after row to panel after panel, or back; nothing where there are no
- * panels. */
+/* Puts a matrix shaped as the first layer's from row after row to panel after panel, or back; nothing where there are
+ * no panels. */
 void ink__panels_arrange(const struct ink__plan *plan, float *matrix, bool in_panels);
 
 /* The columns of a panel of the sparse first layer: whole vectors, the last ones past the layer's own columns. */

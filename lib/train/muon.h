@@ -6,8 +6,8 @@
 
 struct ink__muon;
 
-/* For the weight matrices of all layers but the last, whose own are left to Adam, as biases and norms are. NULL if memory
- * runs out. */
+/* For the weight matrices of all layers but the last, whose own are left to Adam, as biases and norms are. NULL if
+ * memory runs out. */
 struct ink__muon *ink__muon_new(const struct ink__plan *plan);
 /* Accepts NULL. */
 void ink__muon_free(struct ink__muon *muon);

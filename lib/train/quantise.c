@@ -54,8 +54,8 @@ static int32_t to_word(double x)
     return (int32_t)clamp(nearest(x), INT32_MIN, INT32_MAX);
 }
 
-/* Chooses the grid of layer i's output, and returns that of its sum, whose scale is at least `least`: the same one, unless
- * a table lies between them. */
+/* Chooses the grid of layer i's output, and returns that of its sum, whose scale is at least `least`: the same one,
+ * unless a table lies between them. */
 static struct ink__grid choose_grids(struct quantiser *z, size_t i, double least)
 {
     const struct ink__int8_layer *l = &z->q->layers[i];

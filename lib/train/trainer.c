@@ -127,8 +127,8 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
     if (t->options.normalise)
         normalise(t);
     const double density = ink__dataset_density(train);
-    /* Moved images have more pixels that are not zero, about as many as where sparse stops paying; and each is to be made
-     * once a step, not once for every panel. */
+    /* Moved images have more pixels that are not zero, about as many as where sparse stops paying; and each is to be
+     * made once a step, not once for every panel. */
     status = ink__plan_new(&t->plan, net, t->options.batch, true, t->options.augment == NULL ? density : 1.0,
                            &t->options.compute, err);
     if (status == INK_OK && t->validation_count > 0)

@@ -70,8 +70,8 @@ void ink__options_describe(struct ink_trainer *trainer);
 /* trainer.c: the weights that are validated and kept: the net's own, or their running mean. */
 float *ink__trainer_weights(const struct ink_trainer *trainer);
 
-/* step.c: puts the weights, their running mean and the optimizer's values into the order that steps work on, panel after
- * panel, or into that of everyone else. */
+/* step.c: puts the weights, their running mean and the optimizer's values into the order that steps work on, panel
+ * after panel, or into that of everyone else. */
 void ink__trainer_arrange(struct ink_trainer *trainer, bool in_panels);
 
 /* step.c: one step on the batch in trainer->now, with the factors in trainer->update. If the loss (ink__plan_loss) is

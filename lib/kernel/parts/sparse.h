@@ -133,8 +133,8 @@ static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, 
     }
 }
 
-/* Elements begin .. end of one sample into `vecs` vectors of columns of dw, whose rows have `room` from there on. The row
- * of dy is padded with zeros, so that dw's padding is written with the rest, in whole vectors, and stays zero. */
+/* Elements begin .. end of one sample into `vecs` vectors of columns of dw, whose rows have `room` from there on. The
+ * row of dy is padded with zeros, so that dw's padding is written with the rest, in whole vectors, and stays zero. */
 INK__INLINE void sparse_sample(const size_t vecs, const uint16_t *index, const float *value, size_t begin, size_t end,
                                const float *dy, size_t width, float *dw, size_t ld, size_t room)
 {
