@@ -40,10 +40,15 @@ static void unlink_connection(struct connection *connection)
     *(connection->later != NULL ? &connection->later->earlier : &worker->newest) = connection->earlier;
 }
 
+static uint64_t timeout_of(const struct worker *worker)
+{
+    return (uint64_t)(1e9 * worker->server->options->timeout);
+}
+
 static void append_connection(struct connection *connection)
 {
     struct worker *const worker = connection->worker;
-    connection->deadline = worker_clock() + (uint64_t)(1e9 * worker->server->options->timeout);
+    connection->deadline = worker_clock() + timeout_of(worker);
     connection->earlier = worker->newest;
     connection->later = NULL;
     *(worker->newest != NULL ? &worker->newest->later : &worker->oldest) = connection;
@@ -83,9 +88,8 @@ static void tell_timeout(struct connection *connection)
     free(text.bytes);
 }
 
-static void expire_late(struct worker *worker)
+static void expire_late(struct worker *worker, uint64_t now)
 {
-    const uint64_t now = worker_clock();
     while (worker->oldest != NULL && worker->oldest->deadline <= now) {
         struct connection *const connection = worker->oldest;
         if (connection->asked && connection->request.stage == RECEIVING)
@@ -104,14 +108,13 @@ static bool has_ended(const struct connection *connection)
 /* Ends the connections whose peers have gone in the midst of a request or after one. libmicrohttpd is told once that
  * there is something to read; where a peer's end had come with its last bytes, it reads those and waits for more. What
  * was renewed since the last look is left alone: libmicrohttpd may hold a whole request that is its next. */
-static void expire_gone(struct worker *worker)
+static void expire_gone(struct worker *worker, uint64_t now)
 {
-    const uint64_t now = worker_clock(), timeout = (uint64_t)(1e9 * worker->server->options->timeout);
     struct connection *later = NULL;
     if (now < worker->swept + SWEEP * 1000000ull)
         return;
     for (struct connection *connection = worker->oldest;
-         connection != NULL && connection->deadline <= worker->swept + timeout; connection = later) {
+         connection != NULL && connection->deadline <= worker->swept + timeout_of(worker); connection = later) {
         later = connection->later;
         if (connection->request.stage == RECEIVING && has_ended(connection))
             expire(connection);
@@ -271,8 +274,9 @@ void *worker_run(void *context)
         MHD_run(worker->daemon);
         if (worker->first != NULL)
             run_batch(worker);
-        expire_late(worker);
-        expire_gone(worker);
+        const uint64_t now = worker_clock();
+        expire_late(worker, now);
+        expire_gone(worker, now);
         if (worker->draining && worker->accepting && (quiet || worker_clock() >= last_accept))
             stop_accepting(worker);
         else if (worker->draining && quiet)

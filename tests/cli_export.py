@@ -7,8 +7,8 @@ import subprocess
 
 import numpy as np
 
-from exported import ARM, BOARD, COMPILERS, NETS, QEMU, ROOT, STRICT, build, make_data, write_model
-from helper import check, check_run, environment, finish, folder, read, run, write
+from exported import COMPILERS, NETS, ROOT, STRICT, build, build_for_arm, write_model
+from helper import check, check_run, environment, finish, folder, make_data, read, run, write
 
 def self_test(program, what):
     done = subprocess.run(program, capture_output=True, text=True, timeout=120)
@@ -129,12 +129,8 @@ def test_document(model, image, work):
 
 
 def test_arm(source, name, work):
-    if not shutil.which(ARM[0]) or not shutil.which(QEMU[0]):
-        print("no arm-none-eabi-gcc or qemu-system-arm: not run on a Cortex-M4")
-        return
-    elf, macro = f"{work}/{name}.elf", f"-D{name.upper()}_SELFTEST"
-    if build(*ARM, *STRICT, macro, *BOARD, source, "-o", elf, "-lm"):
-        check(self_test([*QEMU, elf], f"{name} on a Cortex-M4").endswith(" 0\n"), f"{name} on a Cortex-M4: the trainer's bits")
+    if command := build_for_arm(source, name, work):
+        check(self_test(command, f"{name} on a Cortex-M4").endswith(" 0\n"), f"{name} on a Cortex-M4: the trainer's bits")
 
 
 with folder() as work:

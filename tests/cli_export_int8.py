@@ -7,8 +7,8 @@ import subprocess
 
 import numpy as np
 
-from exported import ARM, BOARD, COMPILERS, QEMU, ROOT, STRICT, build, make_data, write_model
-from helper import check, check_run, environment, finish, folder, read, run, write
+from exported import ARM, COMPILERS, ROOT, STRICT, build, build_for_arm, write_model
+from helper import check, check_run, environment, finish, folder, make_data, read, run, write
 
 # Between them, every kind of layer and activation, values on both sides of zero, and other ends than a dense layer.
 NETS = {
@@ -118,12 +118,11 @@ def test_document(model, image, work):
 
 
 def test_arm(source, name, work):
-    if not shutil.which(ARM[0]) or not shutil.which(QEMU[0]):
-        print("no arm-none-eabi-gcc or qemu-system-arm: not run on a Cortex-M4")
+    command = build_for_arm(source, name, work)
+    if command is None:
         return
-    elf, macro = f"{work}/{name}.elf", f"-D{name.upper()}_SELFTEST"
-    if build(*ARM, *STRICT, macro, *BOARD, source, "-o", elf, "-lm"):
-        self_test([*QEMU, elf], f"{name} on a Cortex-M4")
+    self_test(command, f"{name} on a Cortex-M4")
+    elf = f"{work}/{name}.o"
     if name == "tiny" and build("arm-none-eabi-gcc", "-std=c99", "-Os", "-mcpu=cortex-m4", "-mthumb", "-c", source, "-o", elf):
         size = subprocess.run(["arm-none-eabi-size", elf], capture_output=True, text=True).stdout.splitlines()[1].split()
         check(int(size[0]) <= FLASH and size[1:3] == ["0", "0"], f"tiny takes {size[:3]} bytes, expected at most {FLASH}")

@@ -8,8 +8,8 @@ import sys
 
 import numpy as np
 
-from exported import NETS, ROOT, make_data, write_model
-from helper import check, check_run, environment, finish, folder, png, read, run, write
+from exported import NETS, ROOT, write_model
+from helper import check, check_run, environment, finish, folder, make_data, png, read, run, write
 
 TESTS = ROOT / "tests"
 NAMES = ["</script><!-- <script>", "\u4e03 \"7\"", "a & b"]

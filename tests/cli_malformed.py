@@ -15,7 +15,7 @@ import zipfile
 
 import numpy as np
 
-from helper import PROGRAM, check, check_run, finish, folder, idx, png, read, run, write
+from helper import PROGRAM, SANITIZED, check, check_run, finish, folder, idx, png, read, run, write
 
 LINE = "conv 2 3x3 relu, dense 2"
 SHAPE = (6, 6)
@@ -491,7 +491,7 @@ def test_kind(kind, work):
     path, operand = f"{bad}/{name}", f"{bad}/{named or name}"
     content = read(path)
     # Starting takes a sanitized program long: it meets a third of the damages.
-    for turn, (what, damage) in list(enumerate(damages.items()))[::3 if b"__asan_init" in read(PROGRAM) else 1]:
+    for turn, (what, damage) in list(enumerate(damages.items()))[::3 if SANITIZED else 1]:
         code = otherwise.get(what, BAD)
         changed = damage(content)
         assert changed != content, (name, what)

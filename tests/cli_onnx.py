@@ -7,8 +7,8 @@ import subprocess
 
 import numpy as np
 
-from exported import KINDS, make_data
-from helper import Compiled, check, check_run, finish, folder, read, run, write
+from exported import KINDS
+from helper import Compiled, check, check_run, finish, folder, make_data, read, run, write
 
 TESTS = pathlib.Path(__file__).resolve().parent
 MOST = 1e-6  # difference of a probability between ONNX Runtime and us

@@ -18,7 +18,7 @@ import zlib
 
 import numpy as np
 
-from helper import PROGRAM, check, check_run, environment, finish, folder, idx, pgm, png, read, run, write
+from helper import SANITIZED, check, check_run, finish, folder, make_data, pgm, png, read, run, write
 from server import Server
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -33,14 +33,7 @@ if "+serve" not in run("--version").out:
 
 def make_model(work):
     """A model of bars on noise, their height the class, and the images it was tested on."""
-    random = np.random.RandomState(0)
-    os.mkdir(f"{work}/data")
-    for name, count in (("train", 600), ("t10k", 200)):
-        labels = np.arange(count) % 10
-        images = random.randint(0, 40, (count, 28, 28))
-        images[np.arange(count)[:, None], (4 + 2 * labels)[:, None], 4:24] = 250
-        write(f"{work}/data/{name}-images-idx3-ubyte", idx(images))
-        write(f"{work}/data/{name}-labels-idx1-ubyte", idx(labels))
+    images = make_data(f"{work}/data", 600, 200)
     model = f"{work}/model.safetensors"
     check_run(run("train", f"{work}/data", "-o", model, "--net", "conv 4 5x5 relu, pool 2, dropout 0.1, dense 10",
                   "--epochs", 3, "--quiet"), 0)
@@ -105,9 +98,9 @@ def descriptors(process):
 
 def within(seconds, condition):
     end = time.monotonic() + seconds
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-    return condition()
+    while not (met := condition()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return met
 
 
 # ---- What is there ----
@@ -332,26 +325,15 @@ def test_limits(model, images):
         status, headers, answer = server.ask("GET", "/healthz")
         check(status == 503 and headers["Retry-After"] and headers["Connection"] == "close", f"a fourth is not: {answer}")
         peers.pop().close()
-        for _ in range(200): # until the server has seen it
-            if (status := server.ask("GET", "/healthz")[0]) == 200:
-                break
-            time.sleep(0.02)
-        check(status == 200, "a place that is left is free again")
+        check(within(5, lambda: server.ask("GET", "/healthz")[0] == 200), "a place that is left is free again")
 
     with Server(model, "--max-memory", 65536, "--threads", 1) as server:
         with socket.create_connection((server.host, server.port)) as holder:
             holder.sendall(request_bytes(bytes(40000), length=60000))
-            for _ in range(200):
-                if b"inkling_body_bytes 0" not in server.ask("GET", "/metrics")[2]:
-                    break
-                time.sleep(0.02)
+            within(5, lambda: b"inkling_body_bytes 0" not in server.ask("GET", "/metrics")[2])
             status, headers, answer = server.ask("POST", "/v1/predict", one * 20, RAW)
             check(status == 503 and headers["Retry-After"] and "large requests" in answer["error"], f"memory: {status} {answer}")
-        for _ in range(200):
-            if (status := server.ask("POST", "/v1/predict", one * 20, RAW)[0]) == 200:
-                break
-            time.sleep(0.02)
-        check(status == 200, "memory that was given back can be had again")
+        check(within(5, lambda: server.ask("POST", "/v1/predict", one * 20, RAW)[0] == 200), "memory that was given back can be had again")
 
 
 def test_slow(model, images):
@@ -461,7 +443,7 @@ def test_gone(server):
 
 def test_memory(server, images):
     """What was refused, cut off and answered leaves nothing behind: some fifty rounds take no more memory."""
-    if b"__asan_init" in read(PROGRAM):
+    if SANITIZED:
         return  # the sanitizer keeps what was freed, and finds leaks itself
     def growth():
         before = resident(server.process)

@@ -5,20 +5,7 @@ import struct
 
 import numpy as np
 
-from helper import check, check_run, environment, finish, folder, idx, pgm, png, read, run, write
-
-
-def make_data(path):
-    """A data set that any network learns: a bright bar on noise, its height the class."""
-    random = np.random.RandomState(0)
-    os.mkdir(path)
-    for name, count in (("train", 600), ("t10k", 200)):
-        labels = np.arange(count) % 10
-        images = random.randint(0, 40, (count, 28, 28))
-        images[np.arange(count)[:, None], (4 + 2 * labels)[:, None], 4:24] = 250
-        write(f"{path}/{name}-images-idx3-ubyte", idx(images))
-        write(f"{path}/{name}-labels-idx1-ubyte", idx(labels))
-    return labels, images
+from helper import check, check_run, environment, finish, folder, idx, make_data, pgm, png, read, run, write
 
 
 def test_eval(model, data):
@@ -149,7 +136,8 @@ def test_malformed(model, data, work):
 
 with folder() as work:
     data, model = f"{work}/data", f"{work}/model.safetensors"
-    labels, images = make_data(data)
+    images = make_data(data, 600, 200)
+    labels = np.arange(200) % 10
     trained = run("train", data, "-o", model, "--net", "dense 16 sigmoid, dense 10", "--optimizer", "adam",
                   "--lr", 0.01, "--init", "xavier", "--batch", 10, "--epochs", 6)
     check_run(trained, 0, "saved", "test accuracy")

@@ -3,8 +3,8 @@ import json
 
 import numpy as np
 
-from exported import KINDS, make_data
-from helper import Compiled, check, check_run, finish, folder, read, run, write
+from exported import KINDS
+from helper import Compiled, check, check_run, finish, folder, make_data, read, run, write
 
 MOST = 2e-6  # difference of a probability between PyTorch and us
 

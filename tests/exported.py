@@ -31,19 +31,6 @@ KINDS = {
 NETS = {"notebook": "notebook", **KINDS}
 
 
-def make_data(path):
-    """A data set that any network learns: a bright bar on noise, its height the class. Returns the test images."""
-    random = np.random.RandomState(0)
-    os.mkdir(path)
-    for name, count in (("train", 300), ("t10k", 100)):
-        labels = np.arange(count) % 10
-        images = random.randint(0, 40, (count, 28, 28))
-        images[np.arange(count)[:, None], (4 + 2 * labels)[:, None], 4:24] = 250
-        write(f"{path}/{name}-images-idx3-ubyte", idx(images))
-        write(f"{path}/{name}-labels-idx1-ubyte", idx(labels))
-    return images
-
-
 def build(*words):
     """Runs a compiler, which must say nothing."""
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True)
@@ -59,3 +46,12 @@ def write_model(path, metadata, tensors):
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
     return write(path, struct.pack("<Q", len(text)) + text + body)
+
+
+def build_for_arm(source, name, work):
+    """The self-test of an exported file for an emulated Cortex-M4: how it is run, or None."""
+    if not shutil.which(ARM[0]) or not shutil.which(QEMU[0]):
+        print("no arm-none-eabi-gcc or qemu-system-arm: not run on a Cortex-M4")
+        return None
+    elf = f"{work}/{name}.elf"
+    return [*QEMU, elf] if build(*ARM, *STRICT, f"-D{name.upper()}_SELFTEST", *BOARD, source, "-o", elf, "-lm") else None

@@ -1,6 +1,6 @@
 // The page of inkling serve: asks the server after every change of the drawing, and shows what it answers. One question is
 // under way at a time: what changes meanwhile is asked when its answer has come.
-import { $, bytes, colour, drawPaper, element, empty, notice, page, percent, seenCanvas, showBars, snapshot, speak } from "./paper.js";
+import { $, bytes, colour, drawPaper, element, empty, fillCard, notice, page, percent, seenCanvas, showBars, snapshot, speak } from "./paper.js";
 
 const mostMaps = 32;        // of a layer
 
@@ -159,7 +159,7 @@ function show(answer) {
 function showCard() {
   const { metadata } = card, number = (n) => n.toLocaleString("en");
   const accuracy = metadata.validation_accuracy ? percent(metadata.validation_accuracy) : "";
-  const rows = {
+  fillCard({
     Network: card.network,
     Parameters: number(card.parameters),
     Input: card.input.join(" × "),
@@ -170,9 +170,7 @@ function showCard() {
     Seed: metadata.seed ?? "",
     "SHA-256 of the file": card.sha256,
     "Served by": `inkling ${card.version}`,
-  };
-  $("card").replaceChildren(...Object.entries(rows).filter(([, value]) => value !== "").flatMap(
-      ([name, value]) => [element("dt", { textContent: name }), element("dd", { textContent: value })]));
+  });
   const trained = metadata.dataset ? `, trained on ${metadata.dataset},` : "";
   const digits = card.classes.every((name) => name.length === 1);
   $("summary").textContent = `Draw, and see what a network of ${number(card.parameters)} parameters${trained} makes of it.`;

@@ -292,3 +292,9 @@ export function showBars(classes, probabilities) {
 $("undo").addEventListener("click", undo);
 $("clear").addEventListener("click", clear);
 new ResizeObserver(drawPaper).observe(paper);
+
+// The model's card, a list of names and texts, but for empty texts.
+export function fillCard(lines) {
+  $("card").replaceChildren(...Object.entries(lines).filter(([, text]) => text !== "").flatMap(
+      ([name, text]) => [element("dt", { textContent: name }), element("dd", { textContent: text })]));
+}

@@ -1,6 +1,6 @@
 // An exported page: the network in it is WebAssembly, the functions of lib/infer and the preparation of pictures, and a
 // list of calls, those of the exported C file. An argument is a number or a place: [room, offset in floats].
-import { $, bytes, element, empty, notice, page, percent, photo, seenCanvas, showBars, snapshot, speak } from "./paper.js";
+import { $, bytes, element, empty, fillCard, notice, page, percent, photo, seenCanvas, showBars, snapshot, speak } from "./paper.js";
 
 const network = JSON.parse($("network").textContent);
 const { model } = network;
@@ -62,7 +62,7 @@ function show() {
 
 function showCard() {
   const { metadata } = model, number = (n) => n.toLocaleString("en");
-  const lines = {
+  fillCard({
     Network: model.network,
     Parameters: number(model.parameters),
     Input: model.input.join(" × "),
@@ -70,9 +70,7 @@ function showCard() {
     "Trained on": metadata.dataset ?? "",
     "Validation accuracy": metadata.validation_accuracy ? percent(metadata.validation_accuracy) : "",
     "Written by": `inkling ${model.version}`,
-  };
-  $("card").replaceChildren(...Object.entries(lines).filter(([, value]) => value !== "").flatMap(
-      ([name, value]) => [element("dt", { textContent: name }), element("dd", { textContent: value })]));
+  });
   $("summary").textContent = `Draw, and see what a network of ${number(model.parameters)} parameters makes of it.`;
 }
 
