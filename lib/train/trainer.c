@@ -70,7 +70,6 @@ static bool allocate(struct ink_trainer *t)
     const size_t weights = t->net->weight_count, batch = t->options.batch;
     for (size_t i = 0; i < t->net->parameter_count; i++)
         t->row_count += t->net->parameters[i].rows;
-    t->images = ink__array(batch, sizeof *t->images);
     t->labels = ink__array(batch, sizeof *t->labels);
     t->samples = ink__array(batch, sizeof *t->samples);
     t->state1 = ink__array(t->optimizer->states > 0 ? weights : 1, sizeof *t->state1);
@@ -79,8 +78,8 @@ static bool allocate(struct ink_trainer *t)
     t->best = ink__array(t->validation_count > 0 ? weights : 1, sizeof *t->best);
     t->row_squares = ink__array(t->row_count, sizeof *t->row_squares);
     t->probabilities = ink__array(INK__EVALUATION_BATCH * t->net->classes, sizeof *t->probabilities);
-    return t->images != NULL && t->labels != NULL && t->samples != NULL && t->state1 != NULL && t->state2 != NULL &&
-           t->average != NULL && t->best != NULL && t->row_squares != NULL && t->probabilities != NULL;
+    return t->labels != NULL && t->samples != NULL && t->state1 != NULL && t->state2 != NULL && t->average != NULL &&
+           t->best != NULL && t->row_squares != NULL && t->probabilities != NULL;
 }
 
 enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, const struct ink_dataset *train,
@@ -165,7 +164,6 @@ void ink_trainer_free(struct ink_trainer *t)
     free(t->chosen);
     free(t->class_weights);
     free(t->order);
-    free(t->images);
     free(t->labels);
     free(t->samples);
     free(t->state1);
@@ -179,6 +177,17 @@ void ink_trainer_free(struct ink_trainer *t)
 
 /* ---- One step ---------------------------------------------------------------------------------------------------- */
 
+/* Which image of the data set is number i of this batch. */
+static uint32_t sample_of(const struct ink_trainer *t, size_t i)
+{
+    return t->chosen[t->order[t->batch * t->options.batch + i]];
+}
+
+static const uint8_t *pixels_of(const struct ink_trainer *t, size_t i)
+{
+    return ink_dataset_pixels(t->data, sample_of(t, i));
+}
+
 /* Images come in random order out of memory that no cache holds: the one after next is asked for while this one is
  * used. Their pages are asked for many at a time, because a request whose page the processor does not know holds up
  * everything until it was looked up, but several are looked up at once. */
@@ -188,25 +197,25 @@ static const uint8_t *image_of(void *context, size_t i, size_t thread)
     const struct ink_trainer *t = context;
     if (i % PAGES_AT_ONCE == 0)
         for (size_t k = i; k < i + 2 * PAGES_AT_ONCE && k < t->now.count; k++)
-            __builtin_prefetch(t->images[k]);
-    if (i + 2 < t->now.count)
+            __builtin_prefetch(pixels_of(t, k));
+    if (i + 2 < t->now.count) {
+        const uint8_t *const soon = pixels_of(t, i + 2);
         for (size_t at = 0; at < ink__elements(t->net->input); at += INK__ALIGNMENT)
-            __builtin_prefetch(t->images[i + 2] + at);
+            __builtin_prefetch(soon + at);
+    }
     if (t->augmenter == NULL)
-        return t->images[i];
-    const struct ink__philox_key key = { t->options.seed, (uint32_t)t->epoch, t->samples[i], INK__USE_AUGMENT };
-    return ink__augmenter_apply(t->augmenter, &key, thread, t->images[i]);
+        return pixels_of(t, i);
+    const struct ink__philox_key key = { t->options.seed, (uint32_t)t->epoch, sample_of(t, i), INK__USE_AUGMENT };
+    return ink__augmenter_apply(t->augmenter, &key, thread, pixels_of(t, i));
 }
 
 static void gather_batch(struct ink_trainer *t)
 {
-    const size_t from = t->batch * t->options.batch, left = t->count - from;
+    const size_t left = t->count - t->batch * t->options.batch;
     const size_t n = left < t->options.batch ? left : t->options.batch;
     for (size_t i = 0; i < n; i++) {
-        const uint32_t sample = t->chosen[t->order[from + i]];
-        t->samples[i] = sample;
-        t->images[i] = ink_dataset_pixels(t->data, sample);
-        t->labels[i] = (uint16_t)ink_dataset_label(t->data, sample);
+        t->samples[i] = sample_of(t, i);
+        t->labels[i] = (uint16_t)ink_dataset_label(t->data, t->samples[i]);
     }
     t->now = (struct ink__batch){ .count = n,
                                   .image = image_of,

@@ -45,9 +45,8 @@ struct ink_trainer {
 
     /* One step. */
     struct ink__batch now;
-    const uint8_t **images; /* (batch) */
-    uint16_t *labels;       /* (batch) */
-    uint32_t *samples;      /* (batch) */
+    uint16_t *labels;  /* (batch) */
+    uint32_t *samples; /* (batch) */
     struct ink__update update;
     double loss;         /* of the last batch */
     float average_share; /* of the weights in their running mean */
