@@ -23,8 +23,10 @@ static void gemm_oracle(const struct ink__gemm *g)
         for (size_t j = 0; j < g->n; j++) {
             float *c = &g->c[g->c_row[i] + (ptrdiff_t)j];
             float sum = g->accumulate ? *c : g->bias != NULL ? g->bias[j] : 0.0f;
-            for (size_t k = 0; k < g->depth; k++)
-                sum = fmaf(g->a[g->a_row[i] + g->a_col[k]], g->b[g->b_row[k] + (ptrdiff_t)j], sum);
+            for (size_t k = 0; k < g->runs * g->run; k++) {
+                const size_t at = (size_t)g->a_row[i] + k / g->run * g->a_run + k % g->run * g->a_step;
+                sum = fmaf(g->a[at], g->b[k * g->ldb + j], sum);
+            }
             *c = g->relu && sum < 0.0f ? 0.0f : sum;
         }
     }
@@ -53,23 +55,26 @@ static int32_t *rows_apart(size_t count, size_t width)
     return table;
 }
 
-static void check_gemm(size_t m, size_t n, size_t depth, bool accumulate, bool bias, bool relu, bool wild)
+static void check_gemm(size_t m, size_t n, size_t runs, size_t run, bool accumulate, bool bias, bool relu, bool wild)
 {
     enum { SPREAD = 50 };
-    const size_t c_count = m * (n + 3) > 3 ? m * (n + 3) - 3 : 0;
-    float *a = floats(2 * SPREAD - 1), *b = floats(SPREAD + n), *c = floats(c_count);
+    const size_t c_count = m * (n + 3) > 3 ? m * (n + 3) - 3 : 0, ldb = n + 1 + below(3);
+    const size_t a_run = below(SPREAD), a_step = below(5), a_count = SPREAD + runs * a_run + run * a_step;
+    float *a = floats(a_count), *b = floats(runs * run * ldb), *c = floats(c_count);
     if (wild) {
-        add_edges(a, 2 * SPREAD - 1);
+        add_edges(a, a_count);
         add_edges(c, c_count);
     }
     struct ink__gemm g = { .m = m,
                            .n = n,
-                           .depth = depth,
+                           .runs = runs,
+                           .run = run,
                            .a = a,
                            .a_row = offsets(m, SPREAD),
-                           .a_col = offsets(depth, SPREAD),
+                           .a_run = a_run,
+                           .a_step = a_step,
                            .b = b,
-                           .b_row = offsets(depth, SPREAD + 1),
+                           .ldb = ldb,
                            .c_row = rows_apart(m, n),
                            .bias = bias ? floats(n) : NULL,
                            .accumulate = accumulate,
@@ -80,8 +85,8 @@ static void check_gemm(size_t m, size_t n, size_t depth, bool accumulate, bool b
         g.c = copy(c, c_count);
         (*k)->gemm(&g);
         char what[100];
-        snprintf(what, sizeof what, "gemm %zu x %zu x %zu%s%s%s", m, n, depth, accumulate ? " accumulate" : "",
-                 bias ? " bias" : "", relu ? " relu" : "");
+        snprintf(what, sizeof what, "gemm %zu x %zu x (%zu x %zu)%s%s%s", m, n, runs, run,
+                 accumulate ? " accumulate" : "", bias ? " bias" : "", relu ? " relu" : "");
         assert_same(what, *k, g.c, expected, c_count);
     }
     release("gemm");
@@ -93,16 +98,16 @@ static void gemm(void **state)
     static const size_t rows[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 19, 20, 21, 37, 61 };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (size_t j = 0; j < SIZES; j++) {
-            check_gemm(rows[i], sizes[j], below(40), false, false, false, false);
-            check_gemm(rows[i], sizes[j], below(40), true, false, next() % 2 != 0, false);
-            check_gemm(rows[i], sizes[j], below(40), false, true, next() % 2 != 0, false);
-            check_gemm(rows[i], sizes[j], below(40), next() % 2 != 0, next() % 2 != 0, true, true);
+            check_gemm(rows[i], sizes[j], below(4), below(14), false, false, false, false);
+            check_gemm(rows[i], sizes[j], below(4), below(14), true, false, next() % 2 != 0, false);
+            check_gemm(rows[i], sizes[j], below(4), below(14), false, true, next() % 2 != 0, false);
+            check_gemm(rows[i], sizes[j], below(4), below(14), next() % 2 != 0, next() % 2 != 0, true, true);
         }
     }
     for (size_t depth = 0; depth < 5; depth++)
-        check_gemm(7, 33, depth, false, true, true, false);
-    check_gemm(257, 300, 311, false, true, true, false);
-    check_gemm(301, 259, 300, true, false, false, false);
+        check_gemm(7, 33, 1, depth, false, true, true, false);
+    check_gemm(257, 300, 1, 311, false, true, true, false);
+    check_gemm(301, 259, 20, 15, true, false, false, false);
 }
 
 /* ---- The sparse first layer -------------------------------------------------------------------------------------- */
@@ -184,12 +189,13 @@ static void check_sparse(size_t n, size_t inputs, size_t outputs, double density
     float *expected = copy(before, n * pitch); /* between the rows nothing changes */
     gemm_oracle(&(struct ink__gemm){ .m = n,
                                      .n = outputs,
-                                     .depth = inputs,
+                                     .runs = 1,
+                                     .run = inputs,
                                      .a = x,
                                      .a_row = steps(n, inputs),
-                                     .a_col = steps(inputs, 1),
+                                     .a_step = 1,
                                      .b = w,
-                                     .b_row = steps(inputs, ld),
+                                     .ldb = ld,
                                      .c = expected,
                                      .c_row = steps(n, pitch),
                                      .bias = bias });
@@ -218,12 +224,13 @@ static void check_sparse_gradient(size_t n, size_t inputs, size_t outputs, doubl
         expected[i] = 0.0f; /* what lies between the rows is zero and stays so */
     gemm_oracle(&(struct ink__gemm){ .m = end - begin,
                                      .n = outputs,
-                                     .depth = n,
+                                     .runs = 1,
+                                     .run = n,
                                      .a = x + begin,
                                      .a_row = steps(end - begin, 1),
-                                     .a_col = steps(n, inputs),
+                                     .a_step = inputs,
                                      .b = dy,
-                                     .b_row = steps(n, pitch),
+                                     .ldb = pitch,
                                      .c = expected + begin * ld,
                                      .c_row = steps(end - begin, ld) });
     for (const struct ink__kernels **k = kernel_sets; *k != NULL; k++) {

@@ -16,8 +16,9 @@ typedef __m256 vec;
 #define v_max(a, b)    _mm256_max_ps(a, b)
 
 static const int32_t part_mask[16] = { -1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0 };
-#define v_store_part(p, x, count)                                                                                      \
-    _mm256_maskstore_ps(p, _mm256_loadu_si256((const __m256i *)(const void *)(part_mask + 8 - (count))), x)
+#define FIRST(count)              _mm256_loadu_si256((const __m256i *)(const void *)(part_mask + 8 - (count)))
+#define v_load_part(p, count)     _mm256_maskload_ps(p, FIRST(count))
+#define v_store_part(p, x, count) _mm256_maskstore_ps(p, FIRST(count), x)
 
 #define v_where_equal(a, b, yes, no) _mm256_blendv_ps(no, yes, _mm256_cmp_ps(a, b, _CMP_EQ_OQ))
 

@@ -15,7 +15,9 @@ typedef __m512 vec;
 #define v_fma(a, b, c)            _mm512_fmadd_ps(a, b, c)
 #define v_add(a, b)               _mm512_add_ps(a, b)
 #define v_max(a, b)               _mm512_max_ps(a, b)
-#define v_store_part(p, x, count) _mm512_mask_storeu_ps(p, (__mmask16)((1u << (count)) - 1u), x)
+#define FIRST(count)              ((__mmask16)((1u << (count)) - 1u))
+#define v_load_part(p, count)     _mm512_maskz_loadu_ps(FIRST(count), p)
+#define v_store_part(p, x, count) _mm512_mask_storeu_ps(p, FIRST(count), x)
 
 #define v_where_equal(a, b, yes, no) _mm512_mask_blend_ps(_mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ), no, yes)
 

@@ -21,19 +21,21 @@
  *
  *   C(i, j) = start(i, j) + sum over k ascending of A(i, k) * B(k, j)      i < m, j < n, k < depth
  *
- * where every row and column is reached through a table of offsets, in floats:
+ * where rows are reached through tables of offsets, in floats, and k goes in `runs` of `run` steps:
  *
- *   A(i, k) = a[a_row[i] + a_col[k]],  B(k, j) = b[b_row[k] + j],  C(i, j) = c[c_row[i] + j]
+ *   A(i, k) = a[a_row[i] + k / run * a_run + k % run * a_step],  B(k, j) = b[k * ldb + j],  C(i, j) = c[c_row[i] + j]
  *
- * so that a convolution is this product over its input as it lies, and the gradient of its weights is the same product
- * with a_row and a_col exchanged. start is C itself (accumulate), else bias[j], else 0.
+ * so that a convolution is this product over its input as it lies: a run is a row of the window. The gradient of its
+ * weights is the same product with pixels and taps exchanged: a run is a row of the output. start is C itself
+ * (accumulate), else bias[j], else 0.
  */
 struct ink__gemm {
-    size_t m, n, depth;
+    size_t m, n, runs, run;
     const float *a;
-    const int32_t *a_row, *a_col;
+    const int32_t *a_row;
+    size_t a_run, a_step;
     const float *b;
-    const int32_t *b_row;
+    size_t ldb;
     float *c;
     const int32_t *c_row;
     const float *bias; /* (n) or NULL */

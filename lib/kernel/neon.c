@@ -13,6 +13,13 @@ typedef float32x4_t vec;
 #define v_fma(a, b, c) vfmaq_f32(c, a, b)
 #define v_add(a, b)    vaddq_f32(a, b)
 #define v_max(a, b)    vbslq_f32(vcgtq_f32(a, b), a, b)
+static inline float32x4_t load_part(const float *p, size_t count)
+{
+    float lanes[4] = { 0.0f };
+    memcpy(lanes, p, count * sizeof *p);
+    return vld1q_f32(lanes);
+}
+#define v_load_part(p, count) load_part(p, count)
 #define v_store_part(p, x, count)                                                                                      \
     do {                                                                                                               \
         float lanes_[4];                                                                                               \

@@ -7,6 +7,7 @@
 typedef float vec;
 #define v_load(p)                 (*(p))
 #define v_store(p, x)             (*(p) = (x))
+#define v_load_part(p, count)     (*(p))
 #define v_store_part(p, x, count) (*(p) = (x))
 #define v_set1(s)                 (s)
 #define v_fma(a, b, c)            __builtin_fmaf(a, b, c)

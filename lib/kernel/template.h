@@ -3,10 +3,13 @@
  *
  *   SET             its name, which becomes ink__kernels_SET
  *   LANES           floats in a vector
- * ROWS_1, ROWS_2 the most rows of a tile of the matrix product one and two vectors wide, as many as its registers hold
- *   vec             the vector type, with v_load, v_store (unaligned), v_store_part (the first `count` lanes), v_set1,
- * v_fma (a b + c, rounded once), v_add, v_max (a > b ? a : b, by lane), v_where_equal (a == b ? yes : no,
- * by lane), and where it has something better than the plain loop, v_compress_bytes (see parts/sparse.h)
+ *   ROWS_1, ROWS_2  the most rows of a tile of the matrix product one and two vectors wide: what its registers hold
+ *   vec             the vector type
+ *   v_load, v_store, v_set1          unaligned
+ *   v_load_part, v_store_part        the first `count` lanes; the others are 0, or left alone
+ *   v_fma, v_add                     a b + c, rounded once
+ *   v_max, v_where_equal             by lane: a > b ? a : b, a == b ? yes : no
+ *   v_compress_bytes                 where it has something better than the plain loop (see parts/sparse.h)
  *
  * The products, pools and sums by channel are written in vectors. The element-wise kernels are plain loops: the
  * compiler vectorises them for the instruction set, and IEEE arithmetic gives each element the same bits however many
@@ -35,6 +38,12 @@ INK__INLINE void store_row(float *p, vec x, size_t width)
         v_store(p, x);
     else
         v_store_part(p, x, width);
+}
+
+/* One vector of such a row, with zeros past its end. */
+INK__INLINE vec load_row(const float *p, size_t width)
+{
+    return width >= LANES ? v_load(p) : v_load_part(p, width);
 }
 
 #include "kernel/parts/channel.h"

@@ -3,7 +3,7 @@
  *
  * Images are (H, W, C). The convolution is the indirect matrix product of kernel.h over the padded image as it lies:
  * rows are output pixels, the summed index is the tap (kh, kw, c). The gradient of the weights is the same product with
- * the tables of pixels and taps exchanged, summed over the samples of a group; the gradient of the input is a
+ * pixels and taps exchanged, summed over the samples of a group; the gradient of the input is a
  * convolution of the output's gradient, spread out by the stride and bordered with zeros, with the filters turned
  * round.
  *
@@ -25,8 +25,6 @@ struct pass {
     size_t taps, row_taps;          /* in all, and of one row of the window */
     size_t height, width, channels; /* of the padded image that the window slides over */
     int32_t *pixel;                 /* (rows * columns) where the window of an output fold begins */
-    int32_t *tap;                   /* (taps) from there to a tap */
-    int32_t *tap_row;               /* (taps) to its row of the filters */
     int32_t *out;                   /* (rows * columns) where the output fold begins */
     float *filters; /* (taps, ld): packed, or the weights themselves where nothing is folded or turned */
     size_t ld;
@@ -35,7 +33,9 @@ struct pass {
 
 struct ink__conv {
     struct pass forward, backward;
-    float *bias;  /* (fold * N) */
+    float *bias;       /* (fold * N) */
+    int32_t *tap;      /* (taps) from the corner of a forward window to a tap */
+    int32_t *part_row; /* (taps) to the row of its sums in a part */
     float *parts; /* (INK__GROUPS, part) sums of one group: (taps, ld) for the weights, then (fold * N) for the bias */
     size_t part;
     bool by_row; /* backward: rows see so much of the border that leaving it out pays */
@@ -74,8 +74,6 @@ static void take_pass(struct pass *p, struct ink__plan *plan, bool own_filters, 
         plan->arena.overflow = true;
     p->pixel = ink__table(plan, pixels);
     p->out = ink__table(plan, pixels);
-    p->tap = ink__table(plan, p->taps);
-    p->tap_row = ink__table(plan, p->taps);
     if (own_filters)
         p->filters = ink__arena_take(&plan->arena, p->taps * p->ld, sizeof *p->filters);
     if (own_image)
@@ -88,9 +86,6 @@ static void fill_pass(struct pass *p, size_t stride, size_t filters)
     for (size_t r = 0; r < p->rows; r++)
         for (size_t c = 0; c < p->columns; c++)
             *pixel++ = (int32_t)((r * stride * p->width + c * p->fold * stride) * p->channels);
-    for (size_t k = 0; k < p->taps; k++)
-        p->tap[k] = (int32_t)(k / p->row_taps * p->width * p->channels + k % p->row_taps);
-    ink__table_fill(p->tap_row, p->taps, p->ld);
     ink__table_fill(p->out, p->rows * p->columns, p->fold * filters);
 }
 
@@ -121,6 +116,8 @@ static void conv_take(struct ink__work *work, struct ink__plan *plan)
     if (!plan->training)
         return;
 
+    conv->tap = ink__table(plan, p->taps);
+    conv->part_row = ink__table(plan, p->taps);
     conv->part = (p->taps * p->ld + p->fold * filters + 15) / 16 * 16;
     conv->parts = ink__arena_take(&plan->arena, INK__GROUPS * conv->part, sizeof *conv->parts);
     if (!work->need_dx)
@@ -148,7 +145,13 @@ static void conv_fill(struct ink__work *work, const struct ink__plan *plan)
     fill_pass(&conv->forward, l->stride, l->out.channels);
     if (conv->forward.fold == 1)
         conv->forward.filters = work->weight;
-    if (plan->training && work->need_dx)
+    if (!plan->training)
+        return;
+    const struct pass *p = &conv->forward;
+    for (size_t k = 0; k < p->taps; k++)
+        conv->tap[k] = (int32_t)(k / p->row_taps * p->width * p->channels + k % p->row_taps);
+    ink__table_fill(conv->part_row, p->taps, p->ld);
+    if (work->need_dx)
         fill_pass(&conv->backward, 1, l->in.channels);
 }
 
@@ -209,12 +212,14 @@ static void conv_forward(const struct ink__work *work, const struct ink__worker 
     for (size_t s = 0; s < io->n; s++)
         worker->kernels->gemm(&(struct ink__gemm){ .m = p->rows * p->columns,
                                                    .n = p->fold * l->out.channels,
-                                                   .depth = p->taps,
+                                                   .runs = l->kernel_height,
+                                                   .run = p->row_taps,
                                                    .a = padded(work, worker, io->x + s * in),
                                                    .a_row = p->pixel,
-                                                   .a_col = p->tap,
+                                                   .a_run = p->width * p->channels,
+                                                   .a_step = 1,
                                                    .b = p->filters,
-                                                   .b_row = p->tap_row,
+                                                   .ldb = p->ld,
                                                    .c = io->y + s * out,
                                                    .c_row = p->out,
                                                    .bias = conv->bias,
@@ -251,12 +256,14 @@ static void input_gradient(const struct ink__work *work, const struct ink__worke
     const size_t row = p->width * p->channels;
     struct ink__gemm g = { .m = p->rows * p->columns,
                            .n = p->fold * l->in.channels,
-                           .depth = p->taps,
+                           .runs = l->kernel_height,
+                           .run = p->row_taps,
                            .a = spread(work, worker, dy),
                            .a_row = p->pixel,
-                           .a_col = p->tap,
+                           .a_run = row,
+                           .a_step = 1,
                            .b = p->filters,
-                           .b_row = p->tap_row,
+                           .ldb = p->ld,
                            .c = dx,
                            .c_row = p->out };
     if (!work->conv->by_row) {
@@ -270,7 +277,7 @@ static void input_gradient(const struct ink__work *work, const struct ink__worke
         const size_t first = h < top ? top - h : 0;
         const size_t end = bottom + 1 > h ? bottom + 1 - h : 0;
         const size_t last = end < l->kernel_height ? end : l->kernel_height;
-        g.depth = last > first ? (last - first) * p->row_taps : 0;
+        g.runs = last > first ? last - first : 0;
         g.a = image + (h + first) * row;
         g.b = filters + first * p->row_taps * p->ld;
         g.c = dx + h * l->in.width * l->in.channels;
@@ -293,14 +300,16 @@ static void conv_backward(const struct ink__work *work, const struct ink__worker
         const float *dy = io->dy + s * out;
         worker->kernels->gemm(&(struct ink__gemm){ .m = p->taps,
                                                    .n = wide,
-                                                   .depth = pixels,
+                                                   .runs = p->rows,
+                                                   .run = p->columns,
                                                    .a = padded(work, worker, io->x + s * in),
-                                                   .a_row = p->tap,
-                                                   .a_col = p->pixel,
+                                                   .a_row = conv->tap,
+                                                   .a_run = l->stride * p->width * p->channels,
+                                                   .a_step = p->fold * l->stride * p->channels,
                                                    .b = dy,
-                                                   .b_row = p->out,
+                                                   .ldb = wide,
                                                    .c = part,
-                                                   .c_row = p->tap_row,
+                                                   .c_row = conv->part_row,
                                                    .accumulate = true });
         if (work->d_bias != NULL)
             worker->kernels->column_sums(dy, pixels, wide, d_bias);

@@ -31,7 +31,6 @@ static void dense_take(struct ink__work *work, struct ink__plan *plan)
     if (work->need_dx) {
         work->ld_t = ink__ld(in);
         work->transposed = ink__arena_take(&plan->arena, out * work->ld_t, sizeof *work->transposed);
-        work->row_t = ink__table(plan, out);
     }
 }
 
@@ -40,8 +39,6 @@ static void dense_fill(struct ink__work *work, const struct ink__plan *plan)
     ink__table_fill(work->row_in, plan->batch, inputs(work));
     ink__table_fill(work->row_out, plan->batch, outputs(work));
     ink__table_fill(work->row_weight, inputs(work), work->ld);
-    if (work->need_dx)
-        ink__table_fill(work->row_t, outputs(work), work->ld_t);
 }
 
 /* W^T, a block of 16 inputs at a time so that a line written is written whole. */
@@ -72,12 +69,13 @@ static void dense_forward(const struct ink__work *work, const struct ink__worker
     }
     worker->kernels->gemm(&(struct ink__gemm){ .m = io->n,
                                                .n = outputs(work),
-                                               .depth = inputs(work),
+                                               .runs = 1,
+                                               .run = inputs(work),
                                                .a = io->x,
                                                .a_row = work->row_in,
-                                               .a_col = plan->unit,
+                                               .a_step = 1,
                                                .b = work->weight,
-                                               .b_row = work->row_weight,
+                                               .ldb = work->ld,
                                                .c = io->y,
                                                .c_row = work->row_out,
                                                .bias = work->bias,
@@ -93,12 +91,13 @@ static void dense_backward(const struct ink__work *work, const struct ink__worke
         return;
     worker->kernels->gemm(&(struct ink__gemm){ .m = io->n,
                                                .n = inputs(work),
-                                               .depth = outputs(work),
+                                               .runs = 1,
+                                               .run = outputs(work),
                                                .a = io->dy,
                                                .a_row = work->row_out,
-                                               .a_col = worker->plan->unit,
+                                               .a_step = 1,
                                                .b = work->transposed,
-                                               .b_row = work->row_t,
+                                               .ldb = work->ld_t,
                                                .c = io->dx,
                                                .c_row = work->row_in });
 }
@@ -124,12 +123,13 @@ static void dense_gradient(const struct ink__work *work, const struct ink__plan 
     }
     plan->kernels->gemm(&(struct ink__gemm){ .m = range.end - range.begin,
                                              .n = out,
-                                             .depth = count,
+                                             .runs = 1,
+                                             .run = count,
                                              .a = plan->value[layer].data,
                                              .a_row = plan->unit + range.begin,
-                                             .a_col = work->row_in,
+                                             .a_step = inputs(work),
                                              .b = dy,
-                                             .b_row = work->row_out,
+                                             .ldb = out,
                                              .c = work->d_weight,
                                              .c_row = work->row_weight + range.begin });
 }

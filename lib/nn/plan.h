@@ -55,8 +55,8 @@ struct ink__work {
     bool skip;    /* not run: folded into the layer before it, or nothing to do outside training */
     bool need_dx; /* some layer before this one learns */
 
-    int32_t *row_in, *row_out, *row_weight, *row_t; /* dense: i * in, i * out, i * ld, i * ld_t */
-    float *transposed;                              /* dense: (out, ld_t) */
+    int32_t *row_in, *row_out, *row_weight; /* dense: i * in, i * out, i * ld */
+    float *transposed;                      /* dense: (out, ld_t) */
     size_t ld_t;
 
     struct ink__conv *conv;

@@ -180,10 +180,15 @@ void ink_trainer_free(struct ink_trainer *t)
 /* ---- One step ---------------------------------------------------------------------------------------------------- */
 
 /* Images come in random order out of memory that no cache holds: the one after next is asked for while this one is
- * used. */
+ * used. Their pages are asked for many at a time, because a request whose page the processor does not know holds up
+ * everything until it was looked up, but several are looked up at once. */
+#define PAGES_AT_ONCE ((size_t)32)
 static const uint8_t *image_of(void *context, size_t i, size_t thread)
 {
     const struct ink_trainer *t = context;
+    if (i % PAGES_AT_ONCE == 0)
+        for (size_t k = i; k < i + 2 * PAGES_AT_ONCE && k < t->now.count; k++)
+            __builtin_prefetch(t->images[k]);
     if (i + 2 < t->now.count)
         for (size_t at = 0; at < ink__elements(t->net->input); at += INK__ALIGNMENT)
             __builtin_prefetch(t->images[i + 2] + at);

@@ -139,14 +139,9 @@ INK__INLINE void sparse_sample(const size_t vecs, const uint16_t *index, const f
                                const float *dy, size_t width, float *dw, size_t ld, size_t room)
 {
     vec row[4];
-    float padded[4 * LANES] = { 0.0f };
-    if (width < vecs * LANES) {
-        memcpy(padded, dy, width * sizeof *dy);
-        dy = padded;
-    }
     UNROLL
     for (size_t v = 0; v < vecs; v++)
-        row[v] = v_load(dy + v * LANES);
+        row[v] = v * LANES < width ? load_row(dy + v * LANES, width - v * LANES) : v_set1(0.0f);
     for (size_t e = begin; e < end; e++) {
         float *const to = dw + index[e] * ld;
         const vec x = v_set1(value[e]);

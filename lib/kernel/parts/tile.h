@@ -28,22 +28,23 @@ static void TILE_NAME(const struct ink__gemm *g, size_t i, size_t j)
         }
     }
 
-    const int32_t *const a_col = g->a_col, *const b_row = g->b_row;
-    const float *const b_columns = g->b + j;
-    const size_t depth = g->depth;
-    for (size_t k = 0; k < depth; k++) {
-        const float *const b = b_columns + b_row[k];
-        const ptrdiff_t col = a_col[k];
-        vec row[TILE_VECS];
-        UNROLL
-        for (size_t v = 0; v < TILE_VECS; v++)
-            row[v] = v_load(b + v * LANES);
-        UNROLL
-        for (size_t r = 0; r < TILE_ROWS; r++) {
-            const vec x = v_set1(a[r][col]);
+    /* Nothing but A and B is loaded in here: two loads a cycle are what the multiply-adds themselves need. */
+    const size_t ldb = g->ldb, step = g->a_step;
+    const float *b = g->b + j;
+    for (size_t run = 0; run < g->runs; run++) {
+        const float *const end = b + g->run * ldb;
+        for (size_t at = run * g->a_run; b != end; b += ldb, at += step) {
+            vec row[TILE_VECS];
             UNROLL
             for (size_t v = 0; v < TILE_VECS; v++)
-                sum[r][v] = v_fma(x, row[v], sum[r][v]);
+                row[v] = v_load(b + v * LANES);
+            UNROLL
+            for (size_t r = 0; r < TILE_ROWS; r++) {
+                const vec x = v_set1(a[r][at]);
+                UNROLL
+                for (size_t v = 0; v < TILE_VECS; v++)
+                    sum[r][v] = v_fma(x, row[v], sum[r][v]);
+            }
         }
     }
 
