@@ -274,7 +274,7 @@ static enum ink_status write_report(const struct training *training, struct ink_
                                             .no_test = a->no_test,
                                             .compute = training->options.compute };
     struct run run;
-    if (a->report == NULL)
+    if (a->report == NULL || training->report.log_failure != 0) /* of which report_close tells */
         return INK_OK;
     rewind(training->report.log);
     enum ink_status status = run_open_model(&run, a->output, training->report.log, &request, err);

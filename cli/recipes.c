@@ -13,10 +13,9 @@ const struct recipe recipes[] = {
       "--net notebook --epochs 10 --batch 100 --optimizer adamw --lr 0.015 --weight-decay 0.05 --schedule cosine "
       "--init xavier --val 0" },
     { "mlp", "dense layers only, images as they are", "mnist",
-      "--net 'dense 384, norm relu, dropout 0.25, dense 384, norm relu, dropout 0.25, dense 10' --epochs 12 --batch "
-      "128 "
-      "--optimizer adamw --lr 0.005 --weight-decay 0.05 --schedule one-cycle --label-smoothing 0.05 --init he --val "
-      "0" },
+      "--net 'dense 384, norm relu, dropout 0.25, dense 384, norm relu, dropout 0.25, dense 10' --epochs 12 "
+      "--batch 128 --optimizer adamw --lr 0.005 --weight-decay 0.05 --schedule one-cycle --label-smoothing 0.05 "
+      "--init he --val 0" },
     { "fast", "a convolutional network in one epoch", "mnist",
       "--net 'conv 8 5x5, pool 2, norm relu, conv 16 3x3, pool 2, norm relu, conv 32 3x3, norm relu, dense 10' "
       "--epochs 1 --batch 64 --optimizer muon --lr 0.05 --schedule one-cycle --label-smoothing 0.1 --init he --val "

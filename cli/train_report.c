@@ -20,15 +20,17 @@ enum ink_status report_open(struct report *report, bool quiet, const char *log_p
                                           log_path != NULL ? log_path : "a temporary file", strerror(errno));
 }
 
-/* Each line is on its way when it is written, so that the log of a killed run is whole. Failures stay in the stream's
- * error flag until report_close: a full disk is no reason to lose the training. */
+/* Each line is on its way when it is written, so that the log of a killed run is whole. The first failure is kept until
+ * report_close: a full disk is no reason to lose the training. */
 static void log_line(struct report *report, json_t *line)
 {
     struct ink_error ignored;
+    errno = 0;
     if (report->log == NULL)
         json_decref(line);
     else if (cli_print_json(line, report->log, &ignored) == INK_OK)
-        fflush(report->log);
+        if ((fflush(report->log) != 0 || ferror(report->log)) && report->log_failure == 0)
+            report->log_failure = errno != 0 ? errno : EIO;
 }
 
 /* The command line as text, without --resume; NULL, which leaves it out, if memory runs out or it is not UTF-8. */
@@ -145,10 +147,12 @@ enum ink_status report_close(struct report *report, struct ink_error *err)
     progress_clear(&report->progress);
     if (report->log == NULL)
         return INK_OK;
-    const bool failed_before = ferror(report->log) != 0;
-    const bool failed = fclose(report->log) != 0 || failed_before;
+    errno = 0;
+    if (fclose(report->log) != 0 && report->log_failure == 0)
+        report->log_failure = errno != 0 ? errno : EIO;
     report->log = NULL;
-    if (!failed || err->code != INK_OK)
+    if (report->log_failure == 0 || err->code != INK_OK)
         return INK_OK;
-    return cli_fail(err, INK_FAILED, "%s: cannot write the log", report->log_path);
+    return cli_fail(err, INK_FAILED, "%s: cannot write the log: %s",
+                    report->log_path != NULL ? report->log_path : "a temporary file", strerror(report->log_failure));
 }

@@ -10,7 +10,8 @@ struct report {
     bool quiet;
     size_t epochs, batch;
     const char *log_path;
-    FILE *log; /* NULL if there is none */
+    FILE *log;       /* NULL if there is none */
+    int log_failure; /* errno of the first line that could not be written; 0 */
     struct progress progress;
     double started; /* on progress_clock() */
     size_t batches; /* done by this process */

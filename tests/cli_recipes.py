@@ -56,7 +56,7 @@ def test_order(work):
     run("train", "synthetic", "-o", "m", "--epochs", 3, "--recipe=fast", "--limit", 60, "--batch", 30, "--no-test",
         "--log", "log", cwd=work)
     start = start_of(f"{work}/log")
-    check(start["epochs"] == 1 and start["batch"] == 30 and start["optimizer"] == "adam", f"the order counts: {start}")
+    check(start["epochs"] == 1 and start["batch"] == 30 and start["optimizer"] == "muon", f"the order counts: {start}")
 
 
 def test_options(work):

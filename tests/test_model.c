@@ -10,6 +10,7 @@
 #include <math.h>
 #include <sys/resource.h>
 
+#include "base/bytes.h"
 #include "model_bytes.h"
 #include "nn/net.h"
 #include "scratch.h"
@@ -205,9 +206,17 @@ static void test_locale(void **state)
 
 static const float small_data[6] = { 1.0f, -2.0f, 3.0f, 4.0f, 0.5f, -0.0f };
 
-static const char *write_small(const char *header, const void *data, size_t size)
+/* The floats stand little-endian in the file, whatever this machine is. */
+static const char *write_small(const char *header, const float *data, size_t size)
 {
-    const struct bytes bytes = model_bytes(header, data, size);
+    unsigned char floats[sizeof small_data];
+    assert_true(size <= sizeof floats);
+    for (size_t i = 0; i < size / sizeof *data; i++) {
+        uint32_t bits;
+        memcpy(&bits, data + i, sizeof bits);
+        ink__put_little(floats + i * sizeof bits, bits, sizeof bits);
+    }
+    const struct bytes bytes = model_bytes(header, floats, size);
     const char *path = scratch_write("small.safetensors", bytes.at, bytes.size);
     free(bytes.at);
     return path;

@@ -76,7 +76,12 @@ static const struct {
     { "{'descr': '|u1', 'shape': (6,)}", "the header has no fortran_order" },
     { "{'descr': '|u1', 'fortran_order': False}", "the header has no shape" },
     { "{'descr': '|u1', 'fortran_order': False, 'shape': (6,)", "a comma or } after a value" },
-    { "{'descr': '|u1', 'fortran_order': False, 'shape': (6,)} x", "only blanks after the header" },
+    { "{'descr': '|u1', 'fortran_order': False, 'shape': (6,)} x", "only blanks, then a line's end, after" },
+    { "{'descr': '|u1', 'fortran_order': False, 'shape': (6,)}\n ", "only blanks, then a line's end, after" },
+    { "{'descr': ' u1', 'fortran_order': False, 'shape': (6,)}", "elements of type ' u1'" },
+    { "{'descr': '<|u1', 'fortran_order': False, 'shape': (6,)}", "elements of type '<|u1'" },
+    { "{'descr': '|u01', 'fortran_order': False, 'shape': (6,)}", "elements of type '|u01'" },
+    { "{'descr': '|u1', 'fortran_order': False, 'shape': (06,)}", "a size that is a number" },
     { "{'descr': '|u1', 'descr': '|u1', 'fortran_order': False, 'shape': (6,)}", "each of the keys" },
     { "{'descr': '|u1', 'fortran_order': False, 'shape': (6,), 'more': 1}", "each of the keys" },
     { "{'descr': '|u1' 'fortran_order': False, 'shape': (6,)}", "a comma or } after a value" },
@@ -123,7 +128,10 @@ static void test_bad_headers(void **state)
     bytes[size] = 0;
     assert_npz_refused(scratch_write("a.npy", bytes, size + 1), "7 bytes of elements, expected 6");
     bytes[6] = 4;
-    assert_npz_refused(scratch_write("a.npy", bytes, size), "version 4, expected 1 to 3");
+    assert_npz_refused(scratch_write("a.npy", bytes, size), "version 4.0, expected 1.0 to 3.0");
+    bytes[6] = 3, bytes[7] = 128;
+    assert_npz_refused(scratch_write("a.npy", bytes, size), "version 3.128, expected 1.0 to 3.0");
+    bytes[7] = 0;
     bytes[6] = 2; /* then four bytes say how long the header is */
     assert_npz_refused(scratch_write("a.npy", bytes, size), "expected at most");
 }
@@ -169,6 +177,7 @@ static void test_values(void **state)
         double values[2];
     } rows[] = {
         { "|b1", { 0, 1 }, 2, { 0, 1 } },
+        { "|b1", { 0, 7 }, 2, { 0, 1 } }, /* true, whatever its byte */
         { "|u1", { 7, 255 }, 2, { 7, 255 } },
         { "|i1", { 7, 255 }, 2, { 7, -1 } },
         { "<u2", { 1, 2, 255, 255 }, 4, { 513, 65535 } },
@@ -315,8 +324,8 @@ static void test_damage(void **state)
                 *at ^= 1;
             }
         }
-        /* What is not read: of a local header all but its signature and the lengths of name and extra field, with the
-         * name; in the directory versions, time, attributes, the first letters of names. */
+        /* What is not read: of a local header all but its signature, its name and the lengths of name and extra field;
+         * in the directory who made it, time and attributes. */
         assert_in_range(accepted, SOME * 20, SOME * 80);
         assert_true(reads(scratch_write("b.npz", bytes, size)));
     }
@@ -332,7 +341,9 @@ static void test_bad_archives(void **state)
         uint64_t value;
         const char *word;
     } rows[] = {
+        { "PK\1\2", 6, 1, 64, "needs version 6.4" },
         { "PK\1\2", 8, 2, 1, "is encrypted" },
+        { "PK\1\2", 8, 2, 0x20, "a patch" },
         { "PK\1\2", 10, 2, 12, "method 12, expected 0 or 8" },
         { "PK\1\2", 24, 4, 1, "cannot be" },
         { "PK\1\2", 20, 4, 0x7fffffff, "does not lie before the directory" },
@@ -344,8 +355,10 @@ static void test_bad_archives(void **state)
         { "PK\5\6", 4, 2, 1, "a part of a split zip archive" },
         { "PK\5\6", 10, 2, 0xffff, "entries, expected at most" },
         { "PK\5\6", 10, 2, 6, "6 entries, expected at most 5" },
-        { "PK\5\6", 12, 4, 0x7fffffff, "not inside the file" },
-        { "PK\5\6", 16, 4, 0x7fffffff, "not inside the file" },
+        { "PK\5\6", 10, 2, 4, "more in the directory than its 4 entries" },
+        { "PK\3\4", 30, 1, 'c', "another name here" },
+        { "PK\5\6", 12, 4, 0x7fffffff, "does not end at byte" },
+        { "PK\5\6", 16, 4, 0x7fffffff, "does not end at byte" },
         { "PK\5\6", 20, 2, 1, "expected byte" },
         { "PK\5\6", 0, 1, 0, "no end of the zip archive" },
     };
@@ -356,6 +369,11 @@ static void test_bad_archives(void **state)
         ink__put_little(find(bytes, size, rows[i].signature, 0) + rows[i].offset, rows[i].value, rows[i].width);
         assert_npz_refused(scratch_write("b.npz", bytes, size), rows[i].word);
     }
+    /* The first entry reaches over the second. */
+    assert_int_equal(ink__npz_write(scratch_path("a.npz"), some_arrays, SOME, false, NULL), INK_OK);
+    const size_t size = read_back("a.npz", bytes, ROOM);
+    ink__put_little(ink__put_little(find(bytes, size, "PK\1\2", 0) + 20, 300, 4), 300, 4);
+    assert_npz_refused(scratch_write("b.npz", bytes, size), "entry 'floats.npy' overlaps 'bytes.npy'");
     /* Two entries of one name. */
     const struct ink__npy twice[] = { some_arrays[0], some_arrays[0] };
     assert_int_equal(ink__npz_write(scratch_path("a.npz"), twice, 2, false, NULL), INK_OK);

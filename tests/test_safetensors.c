@@ -396,6 +396,8 @@ static void test_malformed(void **state)
     nested[deep] = '\0';
     assert_refused(write_model("bad.safetensors", nested, NULL, 0), "header", "depth");
     free(nested);
+    static const char zero[] = "\x08\0\0\0\0\0\0\0{\"x\":1\0}"; /* jansson passes over it */
+    assert_refused(scratch_write("bad.safetensors", zero, sizeof zero - 1), "byte 14: header: a zero byte", NULL);
 }
 
 /* The first bytes of files that are something else. */

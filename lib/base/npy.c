@@ -92,15 +92,15 @@ static enum ink_status read_text(struct cursor *in, char *text, size_t room, con
     return INK_OK;
 }
 
-static bool read_number(struct cursor *in, size_t *number)
+/* Digits, of which the first may be 0 only where it is the last, as Python wants it. */
+static bool read_digits(struct cursor *in, size_t *number)
 {
-    skip_blanks(in);
     const size_t start = in->at;
     *number = 0;
     for (; in->at < in->end && in->text[in->at] >= '0' && in->text[in->at] <= '9'; in->at++)
         if (!ink__multiply(number, *number, 10) || !ink__add(number, *number, (size_t)(in->text[in->at] - '0')))
             return false;
-    return in->at > start;
+    return in->at > start && (in->text[start] != '0' || in->at == start + 1);
 }
 
 /* '<f4': the byte order, what, how many bytes (of text: characters). */
@@ -115,12 +115,11 @@ static enum ink_status read_type(struct cursor *in, struct ink__npy *array, stru
     if (status != INK_OK)
         return status;
     struct cursor type = { text, 0, strlen(text), in->where };
-    array->big_endian = take(&type, ">") || (HOST_IS_BIG_ENDIAN && (take(&type, "=") || take(&type, "|")));
-    if (!array->big_endian && !take(&type, "<") && !take(&type, "|"))
-        take(&type, "=");
+    const char order = text[0] != '\0' && strchr("<>|=", text[0]) != NULL ? text[type.at++] : '=';
+    array->big_endian = order == '>' || (HOST_IS_BIG_ENDIAN && order != '<');
     array->kind = text[type.at];
     type.at += text[type.at] != '\0';
-    const bool whole = read_number(&type, &array->width) && type.at == type.end && array->width > 0;
+    const bool whole = read_digits(&type, &array->width) && type.at == type.end && array->width > 0;
     if (!whole || (array->kind == 'U' && !ink__multiply(&array->width, array->width, 4)) ||
         find_type(array->kind, array->width) == NULL) {
         in->at = start;
@@ -146,7 +145,8 @@ static enum ink_status read_shape(struct cursor *in, struct ink__npy *array, str
     while (!take(in, ")")) {
         if (array->rank == INK__NPY_MOST_DIMENSIONS)
             return fail_at(in, "at most 8 dimensions", err);
-        if (!read_number(in, &array->shape[array->rank++]))
+        skip_blanks(in);
+        if (!read_digits(in, &array->shape[array->rank++]))
             return fail_at(in, "a size that is a number below 2^64", err);
         take(in, "L"); /* Python 2's */
         if (!take(in, ",")) {
@@ -203,8 +203,11 @@ static enum ink_status read_dictionary(struct cursor *in, struct ink__npy *array
         if (!seen[i])
             return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu of the npy: the header has no %s", in->where, in->at,
                              members[i].key);
-    skip_blanks(in);
-    return in->at == in->end ? INK_OK : fail_at(in, "only blanks after the header", err);
+    while (in->at < in->end && in->text[in->at] == ' ')
+        in->at++;
+    while (in->at < in->end && in->text[in->at] == '\n')
+        in->at++;
+    return in->at == in->end ? INK_OK : fail_at(in, "only blanks, then a line's end, after the header", err);
 }
 
 bool ink__npy_is(const unsigned char *bytes, size_t size)
@@ -220,9 +223,9 @@ enum ink_status ink__npy_read_header(struct ink__npy *array, const unsigned char
     if (available < INK__NPY_PREFIX)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu of the npy: truncated", where, available);
     const unsigned version = bytes[MAGIC_SIZE];
-    if (version < 1 || version > 3)
-        return ink__fail(err, INK_BAD_INPUT, "%s: byte %d of the npy: version %u, expected 1 to 3", where, MAGIC_SIZE,
-                         version);
+    if (version < 1 || version > 3 || bytes[MAGIC_SIZE + 1] != 0)
+        return ink__fail(err, INK_BAD_INPUT, "%s: byte %d of the npy: version %u.%u, expected 1.0 to 3.0", where,
+                         MAGIC_SIZE, version, bytes[MAGIC_SIZE + 1]);
     const size_t prefix = version == 1 ? 10 : INK__NPY_PREFIX;
     const size_t length = version == 1 ? ink__little16(bytes + 8) : ink__little32(bytes + 8);
     if (length > INK__NPY_LONGEST_HEADER - prefix)
@@ -293,6 +296,8 @@ double ink__npy_value(const struct ink__npy *array, size_t i)
     const uint64_t bits = ink__bytes_get((const unsigned char *)array->data + place * width, width, array->big_endian);
     if (array->kind == 'f')
         return float_value(bits, width);
+    if (array->kind == 'b')
+        return bits != 0;
     const unsigned unused = (unsigned)(64 - 8 * width); /* a shift up and down again extends the sign */
     return array->kind == 'i' ? (double)((int64_t)(bits << unused) >> unused) : (double)bits;
 }

@@ -19,8 +19,9 @@ enum {
     END64_SIZE = 56,
     LOCATOR_SIZE = 20,
     LONGEST_COMMENT = 65535,
-    MOST_ENTRIES = 4096, /* more arrays than any file of ours; bounds the search for names used twice */
-    FLAG_ENCRYPTED = 0x0001,
+    MOST_ENTRIES = 4096,       /* more arrays than any file of ours; bounds the search for names used twice */
+    FLAGS_UNREADABLE = 0x0061, /* encrypted, patched, strongly encrypted */
+    NEWEST = 63,               /* version 6.3 of the format */
     STORED = 0,
     DEFLATED = 8,
     EXTRA_ZIP64 = 1
@@ -46,6 +47,7 @@ bool ink__zip_is(const struct ink__file *file)
 /* Where the directory is: *begin to *end of the file, `count` entries. */
 struct place {
     uint64_t begin, size, count;
+    size_t end; /* of the directory: where the first record after it begins */
 };
 
 /* Takes over what the 64-bit record says, if there is a locator before the end. False if it does not point to one. */
@@ -59,6 +61,7 @@ static bool read_end64(struct place *place, const struct ink__file *file, size_t
     place->count = ink__little64(file->bytes + at + 32);
     place->size = ink__little64(file->bytes + at + 40);
     place->begin = ink__little64(file->bytes + at + 48);
+    place->end = (size_t)at;
     return true;
 }
 
@@ -78,16 +81,18 @@ static enum ink_status find_directory(struct place *place, const struct ink__fil
         return ink__fail(err, INK_BAD_INPUT,
                          "%s: byte %zu: the zip archive ends, expected byte %zu, the end of the file", path,
                          end + END_SIZE + ink__little16(bytes + 20), file->size);
-    *place = (struct place){ ink__little32(bytes + 16), ink__little32(bytes + 12), ink__little16(bytes + 10) };
+    *place = (struct place){ ink__little32(bytes + 16), ink__little32(bytes + 12), ink__little16(bytes + 10), end };
     if (!read_end64(place, file, end))
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: no 64-bit end of the zip archive where it should be", path,
                          end - LOCATOR_SIZE);
     if (ink__little16(bytes + 4) != 0 && ink__little16(bytes + 4) != UINT16_MAX)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: a part of a split zip archive, expected a whole one", path,
                          end + 4);
-    if (place->begin > end || place->size > end - place->begin)
-        return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: the directory of the zip archive is not inside the file",
-                         path, end + 12);
+    if (place->begin > place->end || place->size != place->end - place->begin)
+        return ink__fail(
+            err, INK_BAD_INPUT,
+            "%s: byte %zu: the directory of the zip archive does not end at byte %zu, where its end is told", path,
+            end + 12, place->end);
     if (place->count > MOST_ENTRIES || place->count > place->size / DIRECTORY_SIZE)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: %llu entries, expected at most %llu", path, end + 10,
                          (unsigned long long)place->count,
@@ -127,6 +132,14 @@ static bool widen(const unsigned char *extra, size_t size, uint64_t *const field
     return true;
 }
 
+/* True if the entry has the same name, of `length` bytes, in its own header, which lies in the file: a reader that goes
+ * from header to header shall see what we see. */
+static bool is_named(const struct ink__file *file, uint64_t offset, const unsigned char *name, size_t length)
+{
+    const unsigned char *const header = file->bytes + offset;
+    return ink__little16(header + 26) == length && memcmp(header + LOCAL_SIZE, name, length) == 0;
+}
+
 /* Where the data of the entry begin whose header is at `offset`; 0 if they or it do not lie before `limit`. */
 static size_t find_data(const struct ink__file *file, uint64_t offset, uint64_t packed, size_t limit)
 {
@@ -141,14 +154,14 @@ static size_t find_data(const struct ink__file *file, uint64_t offset, uint64_t 
 static enum ink_status read_entry(struct ink__zip_entry *entry, const struct ink__file *file, size_t *at,
                                   const struct place *place, const char *path, struct ink_error *err)
 {
-    const size_t left = (size_t)(place->begin + place->size) - *at;
+    const size_t left = place->end - *at;
     const unsigned char *const bytes = file->bytes + *at;
     if (left < DIRECTORY_SIZE || !starts(bytes, "PK\1\2"))
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: expected an entry of the zip archive's directory", path,
                          *at);
     const size_t name = ink__little16(bytes + 28), extra = ink__little16(bytes + 30);
     const size_t used = DIRECTORY_SIZE + name + extra + ink__little16(bytes + 32);
-    const unsigned method = ink__little16(bytes + 10);
+    const unsigned method = ink__little16(bytes + 10), version = bytes[6];
     if (left < used)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: an entry of %zu bytes, expected at most %zu", path, *at,
                          used, left);
@@ -156,11 +169,16 @@ static enum ink_status read_entry(struct ink__zip_entry *entry, const struct ink
     if (entry->name == NULL)
         return ink__fail_memory(err);
     memcpy(entry->name, bytes + DIRECTORY_SIZE, name);
-    if (ink__little16(bytes + 8) & FLAG_ENCRYPTED)
-        return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: entry '%.100s' is encrypted", path, *at + 8, entry->name);
+    if (ink__little16(bytes + 8) & FLAGS_UNREADABLE)
+        return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: entry '%.100s' is encrypted or a patch", path, *at + 8,
+                         entry->name);
     if (method != STORED && method != DEFLATED)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: entry '%.100s' has method %u, expected 0 or 8, deflate",
                          path, *at + 10, entry->name, method);
+    if (version > NEWEST)
+        return ink__fail(err, INK_BAD_INPUT,
+                         "%s: byte %zu: entry '%.100s' needs version %u.%u of zip, expected at most %d.%d", path,
+                         *at + 6, entry->name, version / 10, version % 10, NEWEST / 10, NEWEST % 10);
 
     uint64_t size = ink__little32(bytes + 24), packed = ink__little32(bytes + 20), offset = ink__little32(bytes + 42);
     if (!widen(bytes + DIRECTORY_SIZE + name, extra, (uint64_t *const[]){ &size, &packed, &offset }))
@@ -170,15 +188,30 @@ static enum ink_status read_entry(struct ink__zip_entry *entry, const struct ink
     if (data == 0)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: entry '%.100s' does not lie before the directory", path,
                          *at + 42, entry->name);
+    if (!is_named(file, offset, bytes + DIRECTORY_SIZE, name))
+        return ink__fail(err, INK_BAD_INPUT, "%s: byte %llu: entry '%.100s' has another name here", path,
+                         (unsigned long long)offset, entry->name);
     if (method == STORED ? packed != size : size / LARGEST_RATIO > packed)
         return ink__fail(err, INK_BAD_INPUT, "%s: byte %zu: entry '%.100s' of %llu bytes cannot be %llu in the file",
                          path, *at + 20, entry->name, (unsigned long long)size, (unsigned long long)packed);
+    entry->header = file->bytes + offset;
     entry->bytes = file->bytes + data;
     entry->packed = (size_t)packed;
     entry->size = (size_t)size;
     entry->crc = ink__little32(bytes + 16);
     entry->deflated = method == DEFLATED;
     *at += used;
+    return INK_OK;
+}
+
+/* No two entries have one name or share bytes. */
+static enum ink_status compare(const struct ink__zip_entry *a, const struct ink__zip_entry *b, const char *path,
+                               struct ink_error *err)
+{
+    if (strcmp(a->name, b->name) == 0)
+        return ink__fail(err, INK_BAD_INPUT, "%s: entry '%.100s' is there twice", path, a->name);
+    if (a->header < b->bytes + b->packed && b->header < a->bytes + a->packed)
+        return ink__fail(err, INK_BAD_INPUT, "%s: entry '%.100s' overlaps '%.100s'", path, a->name, b->name);
     return INK_OK;
 }
 
@@ -198,9 +231,12 @@ enum ink_status ink__zip_open(struct ink__zip *zip, const struct ink__file *file
     for (size_t i = 0; status == INK_OK && i < zip->count; i++) {
         status = read_entry(&zip->entries[i], file, &at, &place, path, err);
         for (size_t j = 0; status == INK_OK && j < i; j++)
-            if (strcmp(zip->entries[i].name, zip->entries[j].name) == 0)
-                status = ink__fail(err, INK_BAD_INPUT, "%s: entry '%.100s' is there twice", path, zip->entries[i].name);
+            status = compare(&zip->entries[i], &zip->entries[j], path, err);
     }
+    if (status == INK_OK && at != place.end)
+        status = ink__fail(err, INK_BAD_INPUT,
+                           "%s: byte %zu: more in the directory than its %zu entries, expected the end of it", path, at,
+                           zip->count);
     if (status != INK_OK)
         ink__zip_close(zip);
     return status;

@@ -16,9 +16,10 @@
 #include "base/file.h"
 
 struct ink__zip_entry {
-    char *name;                 /* owned by the archive; without control characters */
-    const unsigned char *bytes; /* as they stand in the file */
-    size_t packed, size;        /* how many, and how many they decompress to; equal if stored */
+    char *name;                  /* owned by the archive; without control characters */
+    const unsigned char *header; /* its own, in the file; the bytes follow */
+    const unsigned char *bytes;  /* as they stand in the file */
+    size_t packed, size;         /* how many, and how many they decompress to; equal if stored */
     uint32_t crc;
     bool deflated;
 };

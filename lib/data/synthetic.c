@@ -414,7 +414,7 @@ static void draw_digit(uint8_t *pixels, unsigned digit, struct chance *chance)
 void ink__synthetic_draw(uint8_t *pixels, uint16_t *labels, size_t count, enum ink_split split, uint64_t seed)
 {
     enum { IMAGE, ORDER };
-    uint8_t order[INK__SYNTHETIC_CLASSES];
+    uint8_t order[INK__SYNTHETIC_CLASSES] = { 0 };
     for (size_t i = 0; i < count; i++) {
         const unsigned turn = (unsigned)(i % INK__SYNTHETIC_CLASSES);
         if (turn == 0) { /* Fisher and Yates shuffle the next ten */
