@@ -1,5 +1,7 @@
 /* NEON on 64-bit Arm: 4 lanes, 32 registers. */
 #include <arm_neon.h>
+#include <stddef.h>
+#include <string.h>
 
 #define SET    neon
 #define LANES  4
