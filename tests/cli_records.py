@@ -28,12 +28,12 @@ with folder() as work:
     check(list(first) == ["notebook", "fast"], f"in the recipes' order: {list(first)}")
     runs = first["fast"]["runs"]
     check([run["seed"] for run in runs] == [0, 1] and runs[0]["accuracy"] != runs[1]["accuracy"], f"by seed: {runs}")
-    check(all(0 < run["training"] < run["whole"] and run["parameters"] == 17274 for run in runs), f"seconds: {runs}")
+    check(all(0 < run["training"] < run["whole"] and run["parameters"] == 8986 for run in runs), f"seconds: {runs}")
     mean = 100 * statistics.mean(run["accuracy"] for run in runs)
     shifted = 100 * statistics.mean(run["shifted"] for run in runs)
     text = page.read_text()
     check(text.startswith("before\n") and text.endswith("after\n") and "old" not in text, "the page keeps what is around")
-    check(f"{mean:.2f}% \u00b1" in text and f"{shifted:.2f}% \u00b1" in text and "17,274" in text, f"its row: {text[:900]}")
+    check(f"{mean:.2f}% \u00b1" in text and f"{shifted:.2f}% \u00b1" in text and "8,986" in text, f"its row: {text[:900]}")
     check(first["fast"]["options"] in text and "--recipe fast --limit 300 --seed N" in text, "the command is there")
 
     done = records(work, "--only", "fast", "--seeds", "1", "--", "--limit", "400")
