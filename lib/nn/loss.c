@@ -55,6 +55,8 @@ void ink__loss_step(const struct ink__worker *worker, size_t first, size_t n, co
     const float share = 1.0f / (float)batch->count, rest = batch->smoothing / (float)classes;
     float *log_sum = plan->log_sum + worker->thread * INK__CHUNK;
     float *target = plan->target + worker->thread * ink__ld(classes);
+    double loss = 0.0;
+    size_t correct = 0;
 
     worker->kernels->softmax(logits, n, classes, d_logits, log_sum);
     for (size_t s = 0; s < n; s++) {
@@ -65,13 +67,14 @@ void ink__loss_step(const struct ink__worker *worker, size_t first, size_t n, co
         for (size_t c = 0; c < classes; c++)
             target[c] = rest;
         target[label] += 1.0f - batch->smoothing;
-        plan->group_correct[worker->group] += largest(p, classes) == label;
-        const double loss = plan->net->loss == INK__MSE ? square_error_step(p, target, classes)
-                                                        : cross_entropy_step(p, z, log_sum[s], target, classes);
-        plan->group_loss[worker->group] += (double)weight * loss;
+        correct += largest(p, classes) == label;
+        loss += (double)weight * (plan->net->loss == INK__MSE ? square_error_step(p, target, classes)
+                                                              : cross_entropy_step(p, z, log_sum[s], target, classes));
         for (size_t c = 0; c < classes; c++)
             p[c] *= weight * share;
     }
+    plan->group_loss[worker->group] += loss;
+    plan->group_correct[worker->group] += correct;
 }
 
 double ink__loss_of(enum ink__loss loss, const float *probabilities, size_t classes, size_t label)
