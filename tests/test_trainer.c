@@ -1,4 +1,4 @@
-/* What options do to a training run: averaging of weights, rates and decay by kind of parameter, normalised input. */
+/* What options do to a training run: averaging of weights, rates and decay by kind of parameter, normalised input, running means. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -252,11 +252,50 @@ static void test_normalised_ground(void **state)
     ink_dataset_free(data);
 }
 
+/* ---- Running means ------------------------------------------------------------------------------------------------ */
+
+/* Where a pixel is always 0 so is the gradient of its weights: what is left of its running means, and of their squares,
+ * ends at 0 before it leaves the range in which processors are fast, and not before. */
+static void test_faded(void **state)
+{
+    (void)state;
+    static const char *const optimizers[] = { "momentum", "nesterov", "rmsprop", "adam", "adamw", "muon" };
+    static const uint8_t pixels[8][4] = { { 0, 9, 9, 9 },  { 0, 80, 9, 1 }, { 0, 7, 90, 2 }, { 0, 3, 9, 70 },
+                                          { 0, 2, 60, 9 }, { 0, 99, 2, 4 }, { 0, 5, 8, 90 }, { 0, 30, 30, 9 } };
+    static const uint16_t labels[8] = { 0, 1, 1, 0, 1, 0, 0, 1 };
+    struct ink_dataset *data = NULL;
+    struct ink_error err;
+    check(ink_dataset_wrap(&data, "four", (struct ink_shape){ 2, 2, 1 }, 8, 2, pixels[0], labels, &err), &err);
+    for (size_t o = 0; o < sizeof optimizers / sizeof optimizers[0]; o++) {
+        struct ink_net *net = make(data, "dense 3 tanh, dense 2");
+        struct ink_trainer *t = NULL;
+        struct ink_epoch_stats stats;
+        const struct ink_train_options options = {
+            .epochs = 1, .batch = 2, .optimizer = optimizers[o], .compute = { .threads = 1 }
+        };
+        check(ink_trainer_new(&t, net, data, &options, &err), &err);
+        float *const means[] = { t->state1, t->state2 };
+        const size_t count = t->muon != NULL ? 1 : t->optimizer->states; /* Muon keeps no squares of a matrix */
+        const size_t row = net->parameters[0].offset;
+        for (size_t m = 0; m < count; m++) {
+            means[m][row] = 0x1.002p-100f;
+            means[m][row + 1] = 0x1p-60f;
+        }
+        check(ink_trainer_epoch(t, &stats, &err), &err);
+        for (size_t m = 0; m < count; m++)
+            if (means[m][row] != 0.0f || means[m][row + 1] == 0.0f)
+                fail_msg("%s: means %g and %g", optimizers[o], (double)means[m][row], (double)means[m][row + 1]);
+        ink_trainer_free(t);
+        ink_net_free(net);
+    }
+    ink_dataset_free(data);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ema),       cmocka_unit_test(test_average_share),     cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_normalise), cmocka_unit_test(test_normalised_ground),
+        cmocka_unit_test(test_normalise), cmocka_unit_test(test_normalised_ground), cmocka_unit_test(test_faded),
     };
     return cmocka_run_group_tests_name("trainer", tests, NULL, NULL);
 }

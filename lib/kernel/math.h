@@ -27,6 +27,14 @@ INK__INLINE float ink__float(int32_t bits)
     return x;
 }
 
+/* A running mean of gradients, or of their squares. Where the gradient stays 0 it fades for good: below 2^-100 it moves
+ * no weight any more and becomes 0, since with numbers below the normal range, where it would end, many processors take
+ * a hundred times as long. */
+INK__INLINE float ink__faded(float mean)
+{
+    return __builtin_fabsf(mean) < 0x1p-100f ? 0.0f : mean;
+}
+
 /* ln 2 in two parts, the first with room for the bits of a whole factor. */
 #define INK__LN2_HIGH 0x1.62e400p-1f
 #define INK__LN2_LOW  0x1.7f7d1cp-20f

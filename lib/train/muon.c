@@ -14,6 +14,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "kernel/math.h"
+
 #define STEPS 3
 
 /* One weight matrix; it is worked on as (rows, columns), rows >= columns, turned where it is wider than high. */
@@ -158,7 +160,7 @@ static double gather(const struct ink__muon *m, const struct matrix *x, float *m
             const struct ink__piece piece = ink__piece(m->plan, p, r, i);
             for (size_t c = piece.columns.begin; c < piece.columns.end; c++) {
                 const size_t at = piece.at + c - piece.columns.begin;
-                momentum[at] = beta * momentum[at] + gradient[at];
+                momentum[at] = ink__faded(beta * momentum[at] + gradient[at]);
                 const float value = beta * momentum[at] + gradient[at];
                 squares += (double)value * (double)value;
                 to[place_of(x, r, c)] = value;

@@ -14,7 +14,7 @@ static void update(const struct ink__update *u, float *w, const float *g, float 
     case INK__MOMENTUM:
         EACH
         {
-            s1[i] = __builtin_fmaf(beta1, s1[i], GRADIENT);
+            s1[i] = ink__faded(__builtin_fmaf(beta1, s1[i], GRADIENT));
             w[i] = __builtin_fmaf(-rate, s1[i], w[i]);
         }
         break;
@@ -22,7 +22,7 @@ static void update(const struct ink__update *u, float *w, const float *g, float 
         EACH
         {
             const float d = GRADIENT;
-            s1[i] = __builtin_fmaf(beta1, s1[i], d);
+            s1[i] = ink__faded(__builtin_fmaf(beta1, s1[i], d));
             w[i] = __builtin_fmaf(-rate, __builtin_fmaf(beta1, s1[i], d), w[i]);
         }
         break;
@@ -38,7 +38,7 @@ static void update(const struct ink__update *u, float *w, const float *g, float 
         EACH
         {
             const float d = GRADIENT;
-            s1[i] = __builtin_fmaf(beta2, s1[i], rest2 * d * d);
+            s1[i] = ink__faded(__builtin_fmaf(beta2, s1[i], rest2 * d * d));
             w[i] = __builtin_fmaf(-rate, d / (__builtin_sqrtf(s1[i]) + u->epsilon), w[i]);
         }
         break;
@@ -46,8 +46,8 @@ static void update(const struct ink__update *u, float *w, const float *g, float 
         EACH
         {
             const float d = GRADIENT;
-            s1[i] = __builtin_fmaf(beta1, s1[i], rest1 * d);
-            s2[i] = __builtin_fmaf(beta2, s2[i], rest2 * d * d);
+            s1[i] = ink__faded(__builtin_fmaf(beta1, s1[i], rest1 * d));
+            s2[i] = ink__faded(__builtin_fmaf(beta2, s2[i], rest2 * d * d));
             const float root = __builtin_sqrtf(s2[i] * u->correction2) + u->epsilon;
             w[i] = __builtin_fmaf(-rate * u->correction1, s1[i] / root, __builtin_fmaf(-u->shrink, w[i], w[i]));
         }
