@@ -260,9 +260,9 @@ static void test_gzip_bomb(void **state)
     memcpy(zeros, good_images.at, good_images.size);
     write_gzip("train-images-idx3-ubyte.gz", (struct bytes){ zeros, size });
     assert_refused(scratch_folder, INK_TRAIN, NULL, INK_BAD_INPUT, "trailing bytes", "expected 24");
-    memcpy(zeros, "\0\0\x08\x03\0\x10\0\0\0\0\1\0\0\0\4\0", 16); /* a terabyte */
+    memcpy(zeros, "\0\0\x08\x03\0\x10\0\0\0\0\0\x30\0\0\0\x40", 16); /* three gigabytes, which 32 bits can count */
     write_gzip("train-images-idx3-ubyte.gz", (struct bytes){ zeros, size });
-    assert_refused(scratch_folder, INK_TRAIN, NULL, INK_BAD_INPUT, "need 274877906960 bytes", "can hold");
+    assert_refused(scratch_folder, INK_TRAIN, NULL, INK_BAD_INPUT, "need 3221225488 bytes", "can hold");
     free(zeros);
 }
 
