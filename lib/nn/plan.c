@@ -201,7 +201,7 @@ struct ink__tile ink__plan_tile(const struct ink__plan *plan, const struct ink__
     const bool in_panels = ink__in_panels(plan, p);
     const size_t panels = in_panels ? plan->panels : 1, parts = INK__GROUPS / panels;
     if (p->rank < 2)
-        return (struct ink__tile){ .rows = { 0, p->layer % INK__GROUPS == part ? 1 : 0 }, .pitch = p->ld };
+        return (struct ink__tile){ .rows = { 0, ink__vectors_part(p->layer) == part ? 1 : 0 }, .pitch = p->ld };
     /* Rows in blocks: the sparse first layer finds whole ones quickly, and packing writes whole lines. */
     const size_t blocks = (p->rows + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
     const struct ink__range mine = ink__part(part % parts, parts, blocks);

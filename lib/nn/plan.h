@@ -208,6 +208,12 @@ struct ink__tile ink__plan_tile(const struct ink__plan *plan, const struct ink__
  * no panels. */
 void ink__panels_arrange(const struct ink__plan *plan, float *matrix, bool in_panels);
 
+/* The part that a layer's vectors are in: the last ones first, of which the rows of matrices, cut into blocks, fill less. */
+static inline size_t ink__vectors_part(size_t layer)
+{
+    return INK__GROUPS - 1 - layer % INK__GROUPS;
+}
+
 /* The columns of a panel of the sparse first layer: whole vectors, the last ones past the layer's own columns. */
 static inline struct ink__range ink__panel(const struct ink__plan *plan, size_t panel)
 {

@@ -13,7 +13,7 @@
 static struct ink__tile matrix_tile(const struct ink_trainer *t, size_t i, size_t part, bool *whole)
 {
     const struct ink__layer *layer = &t->plan->layers[i];
-    *whole = i % PARTS == part;
+    *whole = ink__vectors_part(i) == part;
     if (layer->kind != INK__DENSE && layer->kind != INK__CONV)
         return (struct ink__tile){ .pitch = 0 };
     return ink__plan_tile(t->plan, &t->net->parameters[layer->parameter], part);

@@ -185,7 +185,7 @@ static uint32_t sample_of(const struct ink_trainer *t, size_t i)
 
 static const uint8_t *pixels_of(const struct ink_trainer *t, size_t i)
 {
-    return ink_dataset_pixels(t->data, sample_of(t, i));
+    return ink_dataset_pixels(t->data, t->samples[i]);
 }
 
 /* Images come in random order out of memory that no cache holds: the one after next is asked for while this one is
@@ -205,7 +205,7 @@ static const uint8_t *image_of(void *context, size_t i, size_t thread)
     }
     if (t->augmenter == NULL)
         return pixels_of(t, i);
-    const struct ink__philox_key key = { t->options.seed, (uint32_t)t->epoch, sample_of(t, i), INK__USE_AUGMENT };
+    const struct ink__philox_key key = { t->options.seed, (uint32_t)t->epoch, t->samples[i], INK__USE_AUGMENT };
     return ink__augmenter_apply(t->augmenter, &key, thread, pixels_of(t, i));
 }
 

@@ -133,6 +133,29 @@ static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, 
     }
 }
 
+/* `count` elements of one sample into `vecs` vectors of columns of dw: all are loaded before any is stored, since a load
+ * waits for a store whose address looks like its own. */
+INK__INLINE void sparse_scatter(const size_t vecs, const size_t count, const uint16_t *index, const float *value,
+                                const vec *row, float *dw, size_t ld, size_t room)
+{
+    vec sum[2][4];
+    float *to[2];
+    UNROLL
+    for (size_t e = 0; e < count; e++) {
+        const vec x = v_set1(value[e]);
+        to[e] = dw + index[e] * ld;
+        UNROLL
+        for (size_t v = 0; v < vecs; v++)
+            sum[e][v] = v_fma(x, row[v], v_load(to[e] + v * LANES));
+    }
+    UNROLL
+    for (size_t e = 0; e < count; e++) {
+        UNROLL
+        for (size_t v = 0; v < vecs; v++)
+            store_row(to[e] + v * LANES, sum[e][v], room - v * LANES);
+    }
+}
+
 /* Elements begin .. end of one sample into `vecs` vectors of columns of dw, whose rows have `room` from there on. The
  * row of dy is padded with zeros, so that dw's padding is written with the rest, in whole vectors, and stays zero. */
 INK__INLINE void sparse_sample(const size_t vecs, const uint16_t *index, const float *value, size_t begin, size_t end,
@@ -142,13 +165,11 @@ INK__INLINE void sparse_sample(const size_t vecs, const uint16_t *index, const f
     UNROLL
     for (size_t v = 0; v < vecs; v++)
         row[v] = v * LANES < width ? load_row(dy + v * LANES, width - v * LANES) : v_set1(0.0f);
-    for (size_t e = begin; e < end; e++) {
-        float *const to = dw + index[e] * ld;
-        const vec x = v_set1(value[e]);
-        UNROLL
-        for (size_t v = 0; v < vecs; v++)
-            store_row(to + v * LANES, v_fma(x, row[v], v_load(to + v * LANES)), room - v * LANES);
-    }
+    size_t e = begin;
+    for (; e + 2 <= end; e += 2)
+        sparse_scatter(vecs, 2, index + e, value + e, row, dw, ld, room);
+    for (; e < end; e++)
+        sparse_scatter(vecs, 1, index + e, value + e, row, dw, ld, room);
 }
 
 /* The caller asks for so few rows and columns that they stay in the first cache while the samples go by. */
