@@ -165,7 +165,7 @@ static enum ink_status read_shape(struct ink__entry *entry, size_t *bytes, const
     *bytes = ink__dtypes[entry->dtype].size;
     for (size_t i = 0; i < entry->rank; i++) {
         if (!read_size(&entry->shape[i], json_array_get(value, i)))
-            return wrong(at, entry->name, "shape", value, "numbers from 0");
+            return wrong(at, entry->name, "shape", value, "numbers from 0 that fit into memory");
         if (!ink__multiply(bytes, *bytes, entry->shape[i]))
             return wrong(at, entry->name, "shape", value, "a size that fits into memory");
     }
