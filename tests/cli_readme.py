@@ -27,6 +27,7 @@ def test_alike():
     english, chinese = READMES.values()
     check(len(commands(english)) == 3 and commands(english) == commands(chinese), "both READMEs have the same commands")
     check(len(blocks(english, "c")) == 1 and blocks(english, "c") == blocks(chinese, "c"), "and the same C")
+    # \u79d2 is the Chinese for seconds.
     numbers = [re.findall(r"\d+\.\d+ ?(?:%|s|MB)", text.replace("\u79d2", "s")) for text in READMES.values()]
     check(numbers[0] == numbers[1], f"and the same numbers: {numbers}")
 

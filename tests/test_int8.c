@@ -35,7 +35,8 @@ static int64_t floor_divided(int64_t x, int64_t by)
     return x >= 0 ? x / by : -((-x + by - 1) / by);
 }
 
-/* sum multiplier / 2^(32 + shift) to the nearest integer, halves up, by the book. Twice the floor is the floor of all. */
+/* sum multiplier / 2^(32 + shift) to the nearest integer, halves up, by the book. The floor of a floor is that of both
+ * divisions. */
 static int32_t scaled(int32_t sum, int32_t multiplier, int shift)
 {
     const int64_t half = (int64_t)1 << (31 + shift), product = (int64_t)sum * multiplier + half;

@@ -69,7 +69,7 @@ static const struct ink__npy *load(struct ink__npz *npz, const char *name)
 #if SIZE_MAX > UINT32_MAX
 #define HUGE "overflow"
 #else
-#define HUGE "a size that is a number below 2^32"
+#define HUGE "a size that is a number and fits into memory"
 #endif
 
 /* What is no header, each of an array of the six bytes above. */

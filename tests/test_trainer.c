@@ -1,4 +1,5 @@
-/* What options do to a training run: averaging of weights, rates and decay by kind of parameter, normalised input, running means. */
+/* What options do to a training run: averaging of weights, rates and decay by kind of parameter, normalised input; and
+ * where the optimizers' running means end. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -252,7 +253,7 @@ static void test_normalised_ground(void **state)
     ink_dataset_free(data);
 }
 
-/* ---- Running means ------------------------------------------------------------------------------------------------ */
+/* ---- Running means ----------------------------------------------------------------------------------------------- */
 
 /* Where a pixel is always 0 so is the gradient of its weights: what is left of its running means, and of their squares,
  * ends at 0 before it leaves the range in which processors are fast, and not before. */
@@ -260,8 +261,8 @@ static void test_faded(void **state)
 {
     (void)state;
     static const char *const optimizers[] = { "momentum", "nesterov", "rmsprop", "adam", "adamw", "muon" };
-    static const uint8_t pixels[8][4] = { { 0, 9, 9, 9 },  { 0, 80, 9, 1 }, { 0, 7, 90, 2 }, { 0, 3, 9, 70 },
-                                          { 0, 2, 60, 9 }, { 0, 99, 2, 4 }, { 0, 5, 8, 90 }, { 0, 30, 30, 9 } };
+    static const uint8_t pixels[8][2 * 2] = { { 0, 9, 9, 9 },  { 0, 80, 9, 1 }, { 0, 7, 90, 2 }, { 0, 3, 9, 70 },
+                                              { 0, 2, 60, 9 }, { 0, 99, 2, 4 }, { 0, 5, 8, 90 }, { 0, 30, 30, 9 } };
     static const uint16_t labels[8] = { 0, 1, 1, 0, 1, 0, 0, 1 };
     struct ink_dataset *data = NULL;
     struct ink_error err;

@@ -2,19 +2,12 @@
 #include "base/npy.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/error.h"
 #include "base/memory.h"
-
-#if SIZE_MAX > UINT32_MAX
-#define BITS_OF_SIZE "64"
-#else
-#define BITS_OF_SIZE "32"
-#endif
 
 enum { ALIGNMENT = 64, MAGIC_SIZE = 6, BAD = -1 };
 static const char magic[] = "\x93NUMPY";
@@ -154,7 +147,7 @@ static enum ink_status read_shape(struct cursor *in, struct ink__npy *array, str
             return fail_at(in, "at most 8 dimensions", err);
         skip_blanks(in);
         if (!read_digits(in, &array->shape[array->rank++]))
-            return fail_at(in, "a size that is a number below 2^" BITS_OF_SIZE, err);
+            return fail_at(in, "a size that is a number and fits into memory", err);
         take(in, "L"); /* Python 2's */
         if (!take(in, ",")) {
             skip_blanks(in);

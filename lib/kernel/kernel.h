@@ -164,7 +164,8 @@ struct ink__kernels {
     /* sum[i] = part 0 [i] + part 1 [i] + ... in this order; part p starts at parts + p * pitch. */
     void (*add_parts)(const float *parts, size_t pitch, size_t count_of_parts, size_t count, float *sum);
 
-    /* w, and the optimizer's running values s1 and s2 (used as the rule needs), from the gradient g. */
+    /* w, and the optimizer's running values s1 and s2 (used as the rule needs), from the gradient g. Running means end
+     * at 0 below 2^-100: ink__faded in math.h. */
     void (*update)(const struct ink__update *u, float *w, const float *g, float *s1, float *s2, size_t count);
     /* average = average + weight (w - average): the running mean of weights */
     void (*average)(float *average, const float *w, float weight, size_t count);

@@ -55,7 +55,7 @@ void ink__loss_step(const struct ink__worker *worker, size_t first, size_t n, co
     const float share = 1.0f / (float)batch->count, rest = batch->smoothing / (float)classes;
     float *log_sum = plan->log_sum + worker->thread * INK__CHUNK;
     float *target = plan->target + worker->thread * ink__ld(classes);
-    double loss = 0.0;
+    double loss = 0.0; /* added to the group's once: the groups' sums share a line of memory */
     size_t correct = 0;
 
     worker->kernels->softmax(logits, n, classes, d_logits, log_sum);

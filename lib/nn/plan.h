@@ -208,7 +208,7 @@ struct ink__tile ink__plan_tile(const struct ink__plan *plan, const struct ink__
  * no panels. */
 void ink__panels_arrange(const struct ink__plan *plan, float *matrix, bool in_panels);
 
-/* The part that a layer's vectors are in: the last ones first, of which the rows of matrices, cut into blocks, fill less. */
+/* The part that a layer's vectors are in: the last parts first, as blocks of a matrix's rows fill them less. */
 static inline size_t ink__vectors_part(size_t layer)
 {
     return INK__GROUPS - 1 - layer % INK__GROUPS;

@@ -133,8 +133,8 @@ static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, 
     }
 }
 
-/* `count` elements of one sample into `vecs` vectors of columns of dw: all are loaded before any is stored, since a load
- * waits for a store whose address looks like its own. */
+/* `count` elements, 1 or 2, of one sample times row (vecs) of dy into `vecs` vectors of columns of dw (inputs, ld): all
+ * are loaded before any is stored, since a load waits for a store before it whose address ends like its own. */
 INK__INLINE void sparse_scatter(const size_t vecs, const size_t count, const uint16_t *index, const float *value,
                                 const vec *row, float *dw, size_t ld, size_t room)
 {
@@ -168,7 +168,7 @@ INK__INLINE void sparse_sample(const size_t vecs, const uint16_t *index, const f
     size_t e = begin;
     for (; e + 2 <= end; e += 2)
         sparse_scatter(vecs, 2, index + e, value + e, row, dw, ld, room);
-    for (; e < end; e++)
+    if (e < end)
         sparse_scatter(vecs, 1, index + e, value + e, row, dw, ld, room);
 }
 
