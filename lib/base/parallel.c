@@ -19,13 +19,16 @@
 
 /* How often a waiting thread looks before it sleeps: some 40 microseconds, a few times what waking up costs. */
 #define LOOKS 2000
+/* How often one that has done its share looks before it takes from the others': some 6 microseconds. What an item works
+ * on then travels to another processor's cache and, in the next job, back: too far if its owner was about to begin. */
+#define PATIENCE 300
 
 /*
  * Every thread has its own share of a job's items, the same share in job after job, so that it finds what it worked on
- * before in its own cache; whoever has done his takes from the others' ends. What is left of a share is its ticket,
- * `first` in the low half and `end` in the high one, and taking an item is a compare-and-swap of the whole. A ticket
- * that looks as it did in an earlier job does no harm: the item it gives is one of the present job, whose function is
- * read afterwards, and that job cannot end before the item is done.
+ * before in its own cache; whoever has done his waits a little and then takes from the others' ends. What is left of a
+ * share is its ticket, `first` in the low half and `end` in the high one, and taking an item is a compare-and-swap of
+ * the whole. A ticket that looks as it did in an earlier job does no harm: the item it gives is one of the present job,
+ * whose function is read afterwards, and that job cannot end before the item is done.
  *
  * Memory that threads write in turns costs a journey between processors, so each kind of news has a line of its own.
  */
@@ -119,17 +122,31 @@ static bool take(struct share *share, bool last, size_t *item)
     }
 }
 
-/* Does this thread's items, then what is left of the others'. */
-static void do_items(struct ink__pool *pool, size_t thread)
+/* Does the items of the `count` shares from this thread's own on. */
+static void do_shares(struct ink__pool *pool, size_t thread, size_t count)
 {
     unsigned done = 0;
-    for (size_t k = 0; k < pool->threads; k++) {
+    for (size_t k = 0; k < count; k++) {
         struct share *share = &pool->shares[(thread + k) % pool->threads];
         for (size_t item; take(share, k > 0, &item); done++)
             pool->fn(pool->context, item, thread);
     }
     if (done > 0 && atomic_fetch_sub(&pool->undone, done) == done && atomic_load(&pool->caller_sleeps))
         wake(&pool->undone);
+}
+
+/* Does this thread's items of the job that is there while *news is `seen`; then, if the others are late, what is left
+ * of theirs. */
+static void do_items(struct ink__pool *pool, size_t thread, unsigned seen)
+{
+    do_shares(pool, thread, 1);
+    for (int look = 0; look < PATIENCE; look++) {
+        if (atomic_load_explicit(&pool->undone, memory_order_acquire) == 0 ||
+            atomic_load_explicit(&pool->news, memory_order_acquire) != seen)
+            return;
+        relax();
+    }
+    do_shares(pool, thread, pool->threads);
 }
 
 struct place {
@@ -143,7 +160,7 @@ static void *work(void *argument)
     free(argument);
     for (;;) {
         const unsigned seen = atomic_load_explicit(&place.pool->news, memory_order_acquire);
-        do_items(place.pool, place.thread);
+        do_items(place.pool, place.thread, seen);
         if (atomic_load(&place.pool->ending))
             return NULL;
         wait_for_news(place.pool, seen);
@@ -203,7 +220,7 @@ void ink__pool_do(struct ink__pool *pool, size_t items, ink__item_fn *fn, void *
         atomic_store_explicit(&pool->shares[t].ticket, (uint64_t)share.end << 32 | share.begin, memory_order_release);
     }
     tell(pool);
-    do_items(pool, 0);
+    do_items(pool, 0, atomic_load_explicit(&pool->news, memory_order_relaxed));
     unsigned undone;
     while ((undone = atomic_load_explicit(&pool->undone, memory_order_acquire)) > 0) {
         if (!stays(&pool->undone, undone))
