@@ -68,10 +68,7 @@ static void run_job(void *context)
     const struct ink__layer_type *type = ink__layer_types[plan->layers[i].kind];
     const struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .group_starts = true };
     if (job->pass == GRADIENT) {
-        const struct ink__tile whole = { .rows = { 0, ink__elements(plan->layers[i].in) },
-                                         .columns = { 0, work->ld },
-                                         .pitch = work->ld };
-        type->gradient(work, plan, whole, true);
+        type->gradient(work, plan, (struct ink__range){ 0, ink__elements(plan->layers[i].in) }, true);
         return;
     }
     for (size_t first = 0; first < samples_of(job); first += INK__CHUNK) {

@@ -542,7 +542,7 @@ enum ink_status ink_trainer_finish(struct ink_trainer *trainer, struct ink_error
 
 /* The whole state of training, between batches; resuming gives the same bytes as never having stopped. Resume with a
  * trainer newly made from a net, data set and options that are equal; INK_BAD_INPUT names the first difference. */
-enum ink_status ink_trainer_save(struct ink_trainer *trainer, const char *path, struct ink_error *err);
+enum ink_status ink_trainer_save(const struct ink_trainer *trainer, const char *path, struct ink_error *err);
 enum ink_status ink_trainer_resume(struct ink_trainer *trainer, const char *path, struct ink_error *err);
 
 /* ---- Checking a machine ------------------------------------------------------------------------------------------ */

@@ -40,23 +40,19 @@ static inline struct step_result step(struct ink_net *net, const struct ink__bat
                                   .weights = step_array(count, sizeof(float)) };
     struct ink__plan *plan = step_plan(net, batch->count, true, density, kernels, threads);
     struct ink__pool *pool = ink__pool_new(threads);
-    float *const first = net->weights + net->parameters[0].offset;
     memcpy(before, net->weights, size);
-    ink__panels_arrange(plan, first, true);
     ink__plan_step(plan, pool, batch);
     ink__plan_step(plan, pool, batch); /* again: nothing of the first may be left in any sum */
     for (size_t i = 0; i < plan->layer_count; i++) {
         const struct ink__layer_type *type = ink__layer_types[plan->layers[i].kind];
         const bool matrix = plan->layers[i].kind == INK__DENSE || plan->layers[i].kind == INK__CONV;
         for (size_t part = 0; type->gradient != NULL && part < INK__GROUPS; part++) {
-            struct ink__tile tile = { .pitch = 0 };
+            struct ink__range rows = { 0, 0 };
             if (matrix)
-                tile = ink__plan_tile(plan, &net->parameters[plan->layers[i].parameter], part);
-            type->gradient(&plan->work[i], plan, tile, part == 0);
+                rows = ink__rows_part(&net->parameters[plan->layers[i].parameter], part);
+            type->gradient(&plan->work[i], plan, rows, part == 0);
         }
     }
-    ink__panels_arrange(plan, first, false);
-    ink__panels_arrange(plan, plan->gradient + net->parameters[0].offset, false);
     result.loss = ink__plan_loss(plan);
     result.correct = ink__plan_correct(plan);
     memcpy(result.gradient, plan->gradient, size);

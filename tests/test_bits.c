@@ -96,6 +96,10 @@ static const struct run runs[] = {
       .images = 70,
       .spec = "notebook",
       .options = { .epochs = 2, .batch = 20, .optimizer = "muon", .clip = 0.5 } },
+    { .name = "sparse input, few outputs, chunks that are not full",
+      .images = 110,
+      .spec = "dense 6 sigmoid, dense 10",
+      .options = { .epochs = 2, .batch = 55, .optimizer = "adam" } },
     { .name = "augmented, sparse input",
       .images = 70,
       .spec = "notebook",
@@ -240,7 +244,7 @@ static struct bytes reference(const struct run *run, const struct ink_dataset *d
 static void test_same_bits(void **state)
 {
     const struct run *run = *state;
-    static const size_t threads[] = { 1, 2, 3, 5 };
+    static const size_t threads[] = { 1, 2, 3, 5, 8 };
     uint8_t *pixels;
     uint16_t *labels;
     struct ink_dataset *data = open_data(run, &pixels, &labels);

@@ -179,8 +179,9 @@ static int32_t *steps(size_t count, size_t step)
     return table;
 }
 
-/* Both directions against the dense product of kernel.h, on the same rows with their zeros in place. */
-static void check_sparse(size_t n, size_t inputs, size_t outputs, double density)
+/* Against the dense product of kernel.h, on the same rows with their zeros in place: from a bias, or from what is in y.
+ */
+static void check_sparse(size_t n, size_t inputs, size_t outputs, double density, bool goes_on)
 {
     const size_t ld = outputs + 2, first = n / 3, pitch = outputs + 3;
     struct ink__sparse sparse = sparse_room(n, inputs);
@@ -198,10 +199,12 @@ static void check_sparse(size_t n, size_t inputs, size_t outputs, double density
                                      .ldb = ld,
                                      .c = expected,
                                      .c_row = steps(n, pitch),
-                                     .bias = bias });
+                                     .bias = bias,
+                                     .accumulate = goes_on });
     for (const struct ink__kernels **k = kernel_sets; *k != NULL; k++) {
         float *y = copy(before + first * pitch, (n - first) * pitch);
-        (*k)->sparse_forward(&sparse, first, n - first, w, ld, bias, outputs, y, pitch);
+        (*k)->sparse_forward(&sparse, first, n - first, w, ld, goes_on ? y : bias, goes_on ? pitch : 0, outputs, y,
+                             pitch);
         assert_same("sparse_forward", *k, y, expected + first * pitch, (n - first) * pitch);
     }
     release("sparse_forward");
@@ -250,12 +253,13 @@ static void sparse(void **state)
         for (size_t d = 0; d < 4; d++) {
             check_pack(below(5), inputs[i], densities[d]);
             for (size_t j = 1; j < SIZES; j++) {
-                check_sparse(below(4), inputs[i], sizes[j], densities[d]);
+                check_sparse(below(4), inputs[i], sizes[j], densities[d], false);
+                check_sparse(below(4), inputs[i], sizes[j], densities[d], true);
                 check_sparse_gradient(below(4), inputs[i], sizes[j], densities[d]);
             }
         }
     }
-    check_sparse(30, 784, 100, 0.2);
+    check_sparse(30, 784, 100, 0.2, true);
     check_sparse_gradient(100, 784, 50, 0.2);
 }
 

@@ -19,9 +19,9 @@
 
 /* How often a waiting thread looks before it sleeps: some 40 microseconds, a few times what waking up costs. */
 #define LOOKS 2000
-/* How often one that has done its share looks before it takes from the others': some 6 microseconds. What an item works
+/* How often one that has done its share looks before it takes from the others': some 20 microseconds. What an item works
  * on then travels to another processor's cache and, in the next job, back: too far if its owner was about to begin. */
-#define PATIENCE 300
+#define PATIENCE 1000
 
 /*
  * Every thread has its own share of a job's items, the same share in job after job, so that it finds what it worked on
@@ -90,6 +90,15 @@ static bool stays(atomic_uint *word, unsigned seen)
         relax();
     }
     return true;
+}
+
+void ink__await(const atomic_uint *word, unsigned value)
+{
+    for (int look = 0; atomic_load_explicit(word, memory_order_acquire) != value; look++) {
+        relax();
+        if (look >= LOOKS)
+            sched_yield();
+    }
 }
 
 static void tell(struct ink__pool *pool)

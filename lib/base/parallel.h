@@ -3,12 +3,13 @@
  *
  * Written by hand on POSIX threads because a training step has jobs of tens of microseconds, on machines that others
  * use too. Nobody here waits for a thread to arrive: a job is done when its items are, whoever did them, and a thread
- * that the system has taken off its processor holds up the one item it had. With OpenMP's barriers, which spin for
- * milliseconds, an epoch on a busy machine took 30 times as long.
+ * that the system has taken off its processor holds up the one item it had, and those that go on from it (ink__await).
+ * With OpenMP's barriers, which spin for milliseconds, an epoch on a busy machine took 30 times as long.
  */
 #ifndef INK_BASE_PARALLEL_H
 #define INK_BASE_PARALLEL_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 struct ink__pool;
@@ -27,6 +28,10 @@ void ink__pool_free(struct ink__pool *pool);
  * was written before is seen by the items, and what they wrote is seen after. A NULL pool is one of the caller alone.
  */
 void ink__pool_do(struct ink__pool *pool, size_t items, ink__item_fn *fn, void *context);
+
+/* Inside an item: waits until *word is `value`, which another item of the job sets when it has done what this one goes
+ * on from. That item comes before this one by at least items / threads, rounded up: it is then surely begun. */
+void ink__await(const atomic_uint *word, unsigned value);
 
 /* Part `part` of [0, count) cut into `parts`: contiguous, the parts differing by one at most. */
 struct ink__range {

@@ -113,9 +113,11 @@ struct ink__kernels {
 
     /* Row `row` of x from bytes (columns): each that is not zero, as byte / 255 * scale. */
     void (*sparse_pack)(const struct ink__sparse *x, size_t row, const uint8_t *bytes, float scale);
-    /* y (n, columns) = bias + x w, x sparse (rows first .. first + n), w (inputs, ld), rows of y `pitch` apart. */
+    /* y (n, columns) = start + x w, x sparse (rows first .. first + n), w (inputs, ld), rows of y `pitch` apart. The
+     * chains go on from start (n, columns), whose rows are `start_pitch` apart: 0 if all begin with one bias. start ==
+     * y is allowed. */
     void (*sparse_forward)(const struct ink__sparse *x, size_t first, size_t n, const float *w, size_t ld,
-                           const float *bias, size_t columns, float *y, size_t pitch);
+                           const float *start, size_t start_pitch, size_t columns, float *y, size_t pitch);
     /* Rows begin .. end of dw (inputs, ld) = x^T dy over samples ascending, x sparse (rows 0 .. n), dy (n, columns),
      * its rows `pitch` apart. begin and end are whole blocks, or all columns of x. Rows of dw are written whole, with
      * zeros past `columns`: ld is a multiple of 16, or of 8 where that is enough. */

@@ -318,9 +318,9 @@ static void conv_backward(const struct ink__work *work, const struct ink__worker
     }
 }
 
-static void conv_gradient(const struct ink__work *work, const struct ink__plan *plan, struct ink__tile tile, bool whole)
+static void conv_gradient(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range,
+                          bool whole)
 {
-    const struct ink__range range = tile.rows;
     const struct ink__layer *l = work->layer;
     const struct ink__conv *conv = work->conv;
     const struct pass *p = &conv->forward;

@@ -61,8 +61,8 @@ static void dense_forward(const struct ink__work *work, const struct ink__worker
     const struct ink__plan *plan = worker->plan;
     const bool relu = work->layer->activation == INK__RELU;
     if (is_sparse(work, plan)) {
-        if (plan->panels == 0)
-            worker->kernels->sparse_forward(&plan->sparse[0], io->first, io->n, work->weight, work->ld, work->bias,
+        if (plan->bands == 1)
+            worker->kernels->sparse_forward(&plan->sparse[0], io->first, io->n, work->weight, work->ld, work->bias, 0,
                                             outputs(work), io->y, outputs(work));
         ink__activate(work, worker, io);
         return;
@@ -102,10 +102,23 @@ static void dense_backward(const struct ink__work *work, const struct ink__worke
                                                .c_row = work->row_in });
 }
 
-static void dense_gradient(const struct ink__work *work, const struct ink__plan *plan, struct ink__tile tile,
+static void sparse_gradient(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range)
+{
+    const size_t out = outputs(work);
+    for (size_t b = 0; b < plan->bands; b++) {
+        const struct ink__range band = ink__band(plan, b);
+        const size_t begin = range.begin > band.begin ? range.begin : band.begin;
+        const size_t end = range.end < band.end ? range.end : band.end;
+        if (begin < end)
+            plan->kernels->sparse_gradient(&plan->sparse[b], plan->count, plan->slope[1].data, out, out,
+                                           begin - band.begin, end - band.begin, work->d_weight + band.begin * work->ld,
+                                           work->ld);
+    }
+}
+
+static void dense_gradient(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range,
                            bool whole)
 {
-    const struct ink__range range = tile.rows;
     const size_t layer = (size_t)(work - plan->work), out = outputs(work), count = plan->count;
     const float *dy = plan->slope[layer + 1].data; /* (count, out) */
     if (whole && work->d_bias != NULL) {
@@ -116,9 +129,7 @@ static void dense_gradient(const struct ink__work *work, const struct ink__plan 
     if (range.begin == range.end)
         return;
     if (is_sparse(work, plan)) {
-        const size_t begin = tile.columns.begin, end = tile.columns.end < out ? tile.columns.end : out;
-        plan->kernels->sparse_gradient(&plan->sparse[tile.panel], count, dy + begin, out, end - begin, range.begin,
-                                       range.end, work->d_weight + tile.at - range.begin * tile.pitch, tile.pitch);
+        sparse_gradient(work, plan, range);
         return;
     }
     plan->kernels->gemm(&(struct ink__gemm){ .m = range.end - range.begin,

@@ -189,13 +189,14 @@ static void norm_backward(const struct ink__work *work, const struct ink__worker
                                  io->n * positions_of(work), channels_of(work), io->dx);
 }
 
-static void norm_gradient(const struct ink__work *work, const struct ink__plan *plan, struct ink__tile tile, bool whole)
+static void norm_gradient(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range,
+                          bool whole)
 {
     const struct ink__norm *norm = work->norm;
     const size_t channels = channels_of(work);
     const double count = (double)(plan->count * positions_of(work));
     const double *statistics = norm->statistics;
-    (void)tile;
+    (void)range;
     for (size_t c = 0; whole && c < channels; c++) {
         const double inverse = statistics[channels + c];
         const double variance =

@@ -85,17 +85,17 @@ static void decide_kept(struct ink__plan *plan)
         plan->value[i].kept |= dense || plan->segments > 1;
         plan->slope[i + 1].kept |= dense || plan->segments > 1;
     }
-    plan->value[1].kept |= plan->panels > 0;
+    plan->value[1].kept |= plan->bands > 1;
 }
 
-/* A power of two, as many as there are threads if every panel gets whole vectors; none for one thread. */
-static size_t panels_for(const struct ink__plan *plan)
+/* A power of two, so that bands are whole parts of the learning job, and at most the threads, which wait for each other
+ * (ink__await). */
+static size_t bands_for(const struct ink__plan *plan)
 {
-    const size_t vectors = ink__ld(plan->layers[0].out.channels) / INK__LD;
-    size_t panels = 1;
-    while (panels < plan->threads && 2 * panels <= vectors && 2 * panels <= INK__GROUPS)
-        panels *= 2;
-    return panels > 1 ? panels : 0;
+    size_t bands = 1;
+    while (2 * bands <= plan->threads && 2 * bands <= INK__GROUPS)
+        bands *= 2;
+    return bands;
 }
 
 /* ---- Memory ------------------------------------------------------------------------------------------------------ */
@@ -120,10 +120,10 @@ static void take_values(struct ink__plan *plan)
     }
 }
 
-static void take_sparse(struct ink__plan *plan, struct ink__sparse *x)
+static void take_sparse(struct ink__plan *plan, struct ink__sparse *x, struct ink__range inputs)
 {
     const size_t rows = plan->batch;
-    x->columns = ink__elements(plan->net->input);
+    x->columns = inputs.end - inputs.begin;
     x->stride = x->columns + 16;
     x->blocks = (x->columns + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
     x->index = ink__arena_take(&plan->arena, rows * x->stride, sizeof *x->index);
@@ -142,11 +142,16 @@ static void take(struct ink__plan *plan)
         plan->training ? net->weights : ink__arena_take(&plan->arena, net->weight_count, sizeof *plan->weights);
     if (plan->training)
         plan->gradient = ink__arena_take(&plan->arena, net->weight_count, sizeof *plan->gradient);
-    if (plan->panels > 0)
-        plan->unarranged =
-            ink__arena_take(&plan->arena, plan->value[0].size * ink__ld(plan->value[1].size), sizeof *plan->unarranged);
-    for (size_t p = 0; plan->sparse_input && (p == 0 || p < plan->panels); p++)
-        take_sparse(plan, &plan->sparse[p]);
+    if (plan->bands > 1) {
+        size_t sums;
+        plan->sums_ld = (plan->value[1].size + INK__LD - 1) / INK__LD * INK__LD;
+        if (!ink__multiply(&sums, plan->batch, plan->sums_ld))
+            plan->arena.overflow = true;
+        plan->band_sums = ink__arena_take(&plan->arena, sums, sizeof *plan->band_sums);
+        plan->bands_done = ink__arena_take(&plan->arena, ink__chunks(plan->batch), sizeof *plan->bands_done);
+    }
+    for (size_t b = 0; plan->sparse_input && b < plan->bands; b++)
+        take_sparse(plan, &plan->sparse[b], ink__band(plan, b));
     take_values(plan);
     for (size_t i = 0; i < plan->layer_count; i++) {
         struct ink__work *work = &plan->work[i];
@@ -196,40 +201,25 @@ static void fold_norm(struct ink__plan *plan, size_t i)
     }
 }
 
-struct ink__tile ink__plan_tile(const struct ink__plan *plan, const struct ink__parameter *p, size_t part)
+/* Part `part` of `parts` of a matrix's rows, in blocks: the sparse first layer finds whole ones quickly, and packing
+ * writes whole lines. */
+static struct ink__range blocks_part(size_t part, size_t parts, size_t rows)
 {
-    const bool in_panels = ink__in_panels(plan, p);
-    const size_t panels = in_panels ? plan->panels : 1, parts = INK__GROUPS / panels;
-    if (p->rank < 2)
-        return (struct ink__tile){ .rows = { 0, ink__vectors_part(p->layer) == part ? 1 : 0 }, .pitch = p->ld };
-    /* Rows in blocks: the sparse first layer finds whole ones quickly, and packing writes whole lines. */
-    const size_t blocks = (p->rows + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK;
-    const struct ink__range mine = ink__part(part % parts, parts, blocks);
-    const size_t begin = mine.begin * INK__SPARSE_BLOCK, end = mine.end * INK__SPARSE_BLOCK;
-    struct ink__tile tile = { .rows = { begin, end < p->rows ? end : p->rows }, .columns = { 0, p->ld } };
-    if (in_panels) {
-        tile.panel = part / parts;
-        tile.columns = ink__panel(plan, tile.panel);
-    }
-    tile.pitch = tile.columns.end - tile.columns.begin;
-    tile.at = tile.columns.begin * p->rows + begin * tile.pitch;
-    return tile;
+    const struct ink__range blocks = ink__part(part, parts, (rows + INK__SPARSE_BLOCK - 1) / INK__SPARSE_BLOCK);
+    const size_t end = blocks.end * INK__SPARSE_BLOCK;
+    return (struct ink__range){ blocks.begin * INK__SPARSE_BLOCK, end < rows ? end : rows };
 }
 
-void ink__panels_arrange(const struct ink__plan *plan, float *matrix, bool in_panels)
+struct ink__range ink__rows_part(const struct ink__parameter *p, size_t part)
 {
-    const size_t rows = plan->value[0].size, ld = plan->work[0].ld;
-    if (plan->panels > 0)
-        memcpy(plan->unarranged, matrix, rows * ld * sizeof *matrix);
-    for (size_t p = 0; p < plan->panels; p++) {
-        const struct ink__range columns = ink__panel(plan, p);
-        const size_t width = columns.end - columns.begin;
-        for (size_t r = 0; r < rows; r++) {
-            const size_t by_row = r * ld + columns.begin, by_panel = columns.begin * rows + r * width;
-            memcpy(matrix + (in_panels ? by_panel : by_row), plan->unarranged + (in_panels ? by_row : by_panel),
-                   width * sizeof *matrix);
-        }
-    }
+    if (p->rank < 2)
+        return (struct ink__range){ 0, ink__vectors_part(p->layer) == part ? 1 : 0 };
+    return blocks_part(part, INK__GROUPS, p->rows);
+}
+
+struct ink__range ink__band(const struct ink__plan *plan, size_t band)
+{
+    return blocks_part(band, plan->bands, ink__elements(plan->net->input));
 }
 
 void ink__plan_load(struct ink__plan *plan, const float *weights)
@@ -320,8 +310,7 @@ enum ink_status ink__plan_new(struct ink__plan **out, const struct ink_net *net,
     cut_segments(plan);
     plan->sparse_input = plan->layers[0].kind == INK__DENSE && net->input.channels == 1 && net->mean[0] == 0.0f &&
                          ink__elements(net->input) <= UINT16_MAX && density < SPARSE_BELOW;
-    if (plan->sparse_input && training)
-        plan->panels = panels_for(plan);
+    plan->bands = plan->sparse_input && training ? bands_for(plan) : 1;
     decide_kept(plan);
     plan->unit_count = batch > INK__CHUNK ? batch : INK__CHUNK;
     for (size_t i = 0; i <= plan->layer_count; i++)

@@ -8,10 +8,9 @@
  * threads take parts of the parameters' rows: dense gradients are formed there from all samples, groups are added up in
  * order, and the optimizer updates the rows. A batch norm needs sums over the whole batch, so it cuts the network into
  * segments. The weights of a sparse first layer are most of its network's, and several threads would pass them to and
- * fro in every step: there each thread computes a panel, some columns for all samples, from lists of its own, and keeps
- * them and the panel's weights in its own cache. For that the matrix lies panel after panel while steps are made:
- * processors fetch lines beside those that are asked for, which would be the other thread's. No result depends on which
- * thread made it, so neither do the bits depend on how many there are.
+ * fro in every step: there each thread has a band of the inputs, for all samples, and keeps their lists and weights in
+ * its own cache; what travels are the sums, which each band continues where the one before it stopped. No result
+ * depends on which thread made it, so neither do the bits depend on how many there are.
  */
 #ifndef INK_NN_PLAN_H
 #define INK_NN_PLAN_H
@@ -34,13 +33,6 @@ struct ink__tensor {
     float *data;
     size_t size;
     bool kept;
-};
-
-/* The piece of a parameter, (rows, columns), that one item of the learning job works on. It begins `at` floats after
- * the parameter, and its rows are `pitch` apart: in a matrix that lies panel after panel, both tell the panel. */
-struct ink__tile {
-    struct ink__range rows, columns;
-    size_t at, pitch, panel;
 };
 
 struct ink__plan;
@@ -87,8 +79,8 @@ struct ink__layer_type {
     /* Packs the weights anew after they changed: rows `range` of the weight matrix, and the vectors if `whole`. */
     void (*pack)(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range, bool whole);
     ink__run_fn *forward, *backward;
-    /* Forms the gradient of a tile of the weight matrix, and of the vectors if `whole`. */
-    void (*gradient)(const struct ink__work *work, const struct ink__plan *plan, struct ink__tile tile, bool whole);
+    /* Forms the gradient of rows `range` of the weight matrix, and of the vectors if `whole`. */
+    void (*gradient)(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range, bool whole);
     /* Sums over the whole batch that forward, or backward, needs first: measured by group, then made ready once. */
     ink__run_fn *measure, *measure_back;
     ink__sums_fn *ready, *ready_back;
@@ -118,7 +110,7 @@ struct ink__worker {
     const struct ink__batch *batch;
     size_t thread;     /* whose scratch memory is used */
     size_t group;      /* being worked on */
-    size_t panel;      /* likewise, 0 where there are none */
+    size_t band;       /* likewise, 0 where there is one */
     bool group_starts; /* its first chunk: sums begin at zero */
 };
 
@@ -142,9 +134,11 @@ struct ink__plan {
     int32_t *unit;               /* 0, 1, 2, ... */
     size_t unit_count;
     bool sparse_input; /* the first layer is dense and its images are mostly zero */
-    size_t panels;     /* of columns, into which a sparse first layer is split for several threads; else 0 */
-    struct ink__sparse sparse[INK__GROUPS]; /* the images' lists: one for each panel, else the first alone */
-    float *unarranged;                      /* scratch of ink__panels_arrange, the size of the first layer's matrix */
+    size_t bands;      /* of inputs, into which a sparse first layer is split for several threads; else 1 */
+    struct ink__sparse sparse[INK__GROUPS]; /* (bands) the images' lists */
+    float *band_sums;                       /* (batch, sums_ld) of the first layer, up to the last band but one */
+    size_t sums_ld;                         /* whole vectors of 16: one that is read is all of one thread's making */
+    atomic_uint *bands_done;                /* (chunks of the batch) how many bands are in their sums */
     float *log_sum;                         /* (threads, INK__CHUNK) */
     float *target;                          /* (threads, classes padded) */
     float input_scale[4];                   /* 1 / deviation by channel */
@@ -194,19 +188,9 @@ struct ink__pooling ink__pooling_of(const struct ink__layer *layer);
 /* norm.c: what a norm multiplies by and adds outside training, (channels) each; they belong to the plan. */
 void ink__norm_factors(const struct ink__work *work, const float **scale, const float **shift);
 
-/* Whether a parameter lies panel after panel while steps are made. */
-static inline bool ink__in_panels(const struct ink__plan *plan, const struct ink__parameter *parameter)
-{
-    return plan->panels > 0 && parameter->layer == 0 && parameter->rank > 1;
-}
-
-/* What item `part`, of INK__GROUPS, of the learning job does of a parameter: some rows of a matrix, or some rows of one
- * panel, whose thread it was in the forward pass; of a vector all or nothing. */
-struct ink__tile ink__plan_tile(const struct ink__plan *plan, const struct ink__parameter *parameter, size_t part);
-
-/* Puts a matrix shaped as the first layer's from row after row to panel after panel, or back; nothing where there are
- * no panels. */
-void ink__panels_arrange(const struct ink__plan *plan, float *matrix, bool in_panels);
+/* Which rows of a parameter item `part`, of INK__GROUPS, of the learning job works on: some of a matrix, whole blocks of
+ * INK__SPARSE_BLOCK; of a vector its one row or none. */
+struct ink__range ink__rows_part(const struct ink__parameter *parameter, size_t part);
 
 /* The part that a layer's vectors are in: the last parts first, as blocks of a matrix's rows fill them less. */
 static inline size_t ink__vectors_part(size_t layer)
@@ -214,33 +198,15 @@ static inline size_t ink__vectors_part(size_t layer)
     return INK__GROUPS - 1 - layer % INK__GROUPS;
 }
 
-/* The columns of a panel of the sparse first layer: whole vectors, the last ones past the layer's own columns. */
-static inline struct ink__range ink__panel(const struct ink__plan *plan, size_t panel)
+/* Into how many chunks so many samples are cut. */
+static inline size_t ink__chunks(size_t samples)
 {
-    const struct ink__range vectors = ink__part(panel, plan->panels, plan->work[0].ld / INK__LD);
-    return (struct ink__range){ vectors.begin * INK__LD, vectors.end * INK__LD };
+    return (samples + INK__CHUNK - 1) / INK__CHUNK;
 }
 
-/* The columns of one row of a parameter that lie together, and where the first of them lies in arrays laid out as the
- * weights: the whole row, or what one panel has of it. */
-struct ink__piece {
-    struct ink__range columns;
-    size_t at;
-};
-
-static inline size_t ink__pieces(const struct ink__plan *plan, const struct ink__parameter *parameter)
-{
-    return ink__in_panels(plan, parameter) ? plan->panels : 1;
-}
-
-static inline struct ink__piece ink__piece(const struct ink__plan *plan, const struct ink__parameter *p, size_t row,
-                                           size_t i)
-{
-    struct ink__range columns = ink__in_panels(plan, p) ? ink__panel(plan, i) : (struct ink__range){ 0, p->ld };
-    const size_t width = columns.end - columns.begin, at = p->offset + columns.begin * p->rows + row * width;
-    columns.end = columns.end < p->columns ? columns.end : p->columns;
-    return (struct ink__piece){ columns, at };
-}
+/* The inputs of a band of the sparse first layer: the rows of whole parts of the learning job, so that a thread meets
+ * the same rows in both. */
+struct ink__range ink__band(const struct ink__plan *plan, size_t band);
 
 /* The address of sample `first` (the first of a chunk) in a tensor, for a thread. */
 static inline float *ink__at(const struct ink__tensor *tensor, size_t thread, size_t first)

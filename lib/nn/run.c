@@ -27,12 +27,14 @@ static void load_input(const struct ink__worker *worker, size_t first, size_t n)
     struct ink__plan *plan = worker->plan;
     const struct ink__batch *batch = worker->batch;
     const size_t size = plan->value[0].size, channels = plan->net->input.channels;
+    const size_t begin = ink__band(plan, worker->band).begin;
+    struct ink__sparse *const sparse = &plan->sparse[worker->band];
     float *x = plan->sparse_input ? NULL : ink__at(&plan->value[0], worker->thread, first);
     for (size_t s = 0; s < n; s++) {
         if (batch->floats != NULL) {
             const float *from = batch->floats + (first + s) * size;
             if (plan->sparse_input) {
-                sparse_row_of_floats(&plan->sparse[worker->panel], first + s, from, plan->input_scale[0]);
+                sparse_row_of_floats(sparse, first + s, from + begin, plan->input_scale[0]);
                 continue;
             }
             for (size_t i = 0; i < size; i++)
@@ -41,7 +43,7 @@ static void load_input(const struct ink__worker *worker, size_t first, size_t n)
         }
         const uint8_t *bytes = batch->image(batch->context, first + s, worker->thread);
         if (plan->sparse_input)
-            worker->kernels->sparse_pack(&plan->sparse[worker->panel], first + s, bytes, plan->input_scale[0]);
+            worker->kernels->sparse_pack(sparse, first + s, bytes + begin, plan->input_scale[0]);
         else
             worker->kernels->from_bytes(bytes, size, channels, plan->net->mean, plan->input_scale, x + s * size);
     }
@@ -97,7 +99,7 @@ static void forward_segment(struct ink__worker *worker, size_t s, size_t first, 
 {
     struct ink__plan *plan = worker->plan;
     const size_t begin = plan->segment[s], end = plan->segment[s + 1];
-    if (s == 0 && plan->panels == 0)
+    if (s == 0 && plan->bands == 1)
         load_input(worker, first, n);
     forward(worker, begin, end, first, n);
     if (s + 1 < plan->segments) {
@@ -157,32 +159,47 @@ static void run_group(void *context, size_t group, size_t thread)
     } while (first < samples.end);
 }
 
-/* One panel of the first layer for all samples, up to its activation, which the first segment does. */
-static void run_panel(void *context, size_t panel, size_t thread)
+/* One band of the first layer for one chunk: the chains go on from the sums of the band before it. The activation is
+ * left to the first segment. A band's items are neighbours, so that each thread has a band of its own. */
+static void run_band(void *context, size_t item, size_t thread)
 {
     const struct pass *pass = context;
     struct ink__plan *plan = pass->plan;
-    const struct ink__worker worker = {
-        .plan = plan, .kernels = plan->kernels, .batch = pass->batch, .thread = thread, .panel = panel
-    };
     const struct ink__work *work = &plan->work[0];
-    const struct ink__range columns = ink__panel(plan, panel);
-    const size_t from = columns.begin, outputs = plan->value[1].size;
-    const size_t end = columns.end < outputs ? columns.end : outputs, width = columns.end - columns.begin;
-    const float *weight = work->weight + from * plan->value[0].size;
-    for (size_t first = 0; first < plan->count; first += INK__CHUNK) {
-        const size_t left = plan->count - first, n = left < INK__CHUNK ? left : INK__CHUNK;
-        load_input(&worker, first, n);
-        plan->kernels->sparse_forward(&plan->sparse[panel], first, n, weight, width, work->bias + from, end - from,
-                                      ink__at(&plan->value[1], thread, first) + from, outputs);
-    }
+    const size_t chunks = ink__chunks(plan->count), band = item / chunks, chunk = item % chunks;
+    const size_t first = chunk * INK__CHUNK, left = plan->count - first, n = left < INK__CHUNK ? left : INK__CHUNK;
+    const size_t outputs = plan->value[1].size;
+    const struct ink__worker worker = {
+        .plan = plan, .kernels = plan->kernels, .batch = pass->batch, .thread = thread, .band = band
+    };
+    const float *weight = work->weight + ink__band(plan, band).begin * work->ld;
+    float *const sums = plan->band_sums + first * plan->sums_ld;
+    const bool is_first = band == 0, is_last = band + 1 == plan->bands;
+    load_input(&worker, first, n);
+    ink__await(&plan->bands_done[chunk], (unsigned)band);
+    plan->kernels->sparse_forward(
+        &plan->sparse[band], first, n, weight, work->ld, is_first ? work->bias : sums, is_first ? 0 : plan->sums_ld,
+        outputs, is_last ? ink__at(&plan->value[1], thread, first) : sums, is_last ? outputs : plan->sums_ld);
+    atomic_store_explicit(&plan->bands_done[chunk], (unsigned)band + 1, memory_order_release);
+}
+
+/* The sparse first layer, where several threads share it. */
+static void run_bands(struct ink__pool *pool, struct pass *pass)
+{
+    struct ink__plan *plan = pass->plan;
+    const size_t chunks = ink__chunks(plan->count);
+    if (plan->bands == 1)
+        return;
+    for (size_t c = 0; c < chunks; c++)
+        atomic_store_explicit(&plan->bands_done[c], 0, memory_order_relaxed);
+    ink__pool_do(pool, plan->bands * chunks, run_band, pass);
 }
 
 void ink__plan_step(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch)
 {
     struct pass pass = { .plan = plan, .batch = batch, .run = forward_segment };
     plan->count = batch->count;
-    ink__pool_do(pool, plan->panels, run_panel, &pass);
+    run_bands(pool, &pass);
     for (size_t s = 0; s < plan->segments; s++) {
         const size_t norm = plan->segment[s];
         if (s > 0)
@@ -246,7 +263,7 @@ void ink__plan_infer(struct ink__plan *plan, struct ink__pool *pool, const struc
         ink__int8_infer(plan->int8, pool, batch, probabilities);
         return;
     }
-    ink__pool_do(pool, (batch->count + INK__CHUNK - 1) / INK__CHUNK, infer_chunk, &run);
+    ink__pool_do(pool, ink__chunks(batch->count), infer_chunk, &run);
 }
 
 void ink__plan_load_input(struct ink__plan *plan, const struct ink__batch *batch)
@@ -277,11 +294,11 @@ size_t ink__plan_diagnose(struct ink__plan *plan, const struct ink__batch *batch
     const struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch };
     struct pass pass = { .plan = plan, .batch = batch };
     size_t guilty = plan->layer_count;
-    ink__pool_do(NULL, plan->panels, run_panel, &pass);
+    run_bands(NULL, &pass);
     for (size_t first = 0; first < batch->count; first += INK__CHUNK) {
         const size_t n = batch->count - first < INK__CHUNK ? batch->count - first : INK__CHUNK;
         if (plan->segments == 1) {
-            if (plan->panels == 0)
+            if (plan->bands == 1)
                 load_input(&worker, first, n);
             forward(&worker, 0, plan->layer_count, first, n);
         }

@@ -63,7 +63,7 @@ static void list_pairs(struct image *image, const struct ink_trainer *t)
     image->pairs[OPTIONS] = (struct ink__pair){ options_key, (char *)(uintptr_t)t->described };
 }
 
-enum ink_status ink_trainer_save(struct ink_trainer *t, const char *path, struct ink_error *err)
+enum ink_status ink_trainer_save(const struct ink_trainer *t, const char *path, struct ink_error *err)
 {
     struct image image = {
         .counts = { [EPOCH] = t->epoch,
@@ -80,7 +80,6 @@ enum ink_status ink_trainer_save(struct ink_trainer *t, const char *path, struct
                      [POWER2] = t->power2,
                      [RANDOM_GAUSS] = t->random.gauss },
     };
-    ink__trainer_arrange(t, false);
     list_entries(&image, t);
     list_pairs(&image, t);
     return ink__safetensors_write(path, image.entries, image.entry_count, image.pairs, PAIRS, err);

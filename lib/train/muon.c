@@ -156,15 +156,12 @@ static double gather(const struct ink__muon *m, const struct matrix *x, float *m
     const float *gradient = m->plan->gradient;
     double squares = 0.0;
     for (size_t r = 0; r < p->rows; r++) {
-        for (size_t i = 0; i < ink__pieces(m->plan, p); i++) {
-            const struct ink__piece piece = ink__piece(m->plan, p, r, i);
-            for (size_t c = piece.columns.begin; c < piece.columns.end; c++) {
-                const size_t at = piece.at + c - piece.columns.begin;
-                momentum[at] = ink__faded(beta * momentum[at] + gradient[at]);
-                const float value = beta * momentum[at] + gradient[at];
-                squares += (double)value * (double)value;
-                to[place_of(x, r, c)] = value;
-            }
+        for (size_t c = 0; c < p->columns; c++) {
+            const size_t at = p->offset + r * p->ld + c;
+            momentum[at] = ink__faded(beta * momentum[at] + gradient[at]);
+            const float value = beta * momentum[at] + gradient[at];
+            squares += (double)value * (double)value;
+            to[place_of(x, r, c)] = value;
         }
     }
     return sqrt(squares);
@@ -173,13 +170,9 @@ static double gather(const struct ink__muon *m, const struct matrix *x, float *m
 static void scatter(const struct ink__muon *m, const struct matrix *x, const float *from)
 {
     const struct ink__parameter *p = x->parameter;
-    for (size_t r = 0; r < p->rows; r++) {
-        for (size_t i = 0; i < ink__pieces(m->plan, p); i++) {
-            const struct ink__piece piece = ink__piece(m->plan, p, r, i);
-            for (size_t c = piece.columns.begin; c < piece.columns.end; c++)
-                m->plan->gradient[piece.at + c - piece.columns.begin] = x->scale * from[place_of(x, r, c)];
-        }
-    }
+    for (size_t r = 0; r < p->rows; r++)
+        for (size_t c = 0; c < p->columns; c++)
+            m->plan->gradient[p->offset + r * p->ld + c] = x->scale * from[place_of(x, r, c)];
 }
 
 static void multiply(const float *from, float factor, float *to, size_t count)

@@ -9,14 +9,14 @@
 /* A parameter is worked on in so many parts, which are the items of a job. */
 #define PARTS INK__GROUPS
 
-/* The part of layer i's weight matrix, empty where it has no matrix; and whether its vectors are in it. */
-static struct ink__tile matrix_tile(const struct ink_trainer *t, size_t i, size_t part, bool *whole)
+/* The part of the rows of layer i's weight matrix, empty where it has no matrix; and whether its vectors are in it. */
+static struct ink__range matrix_rows(const struct ink_trainer *t, size_t i, size_t part, bool *whole)
 {
     const struct ink__layer *layer = &t->plan->layers[i];
     *whole = ink__vectors_part(i) == part;
     if (layer->kind != INK__DENSE && layer->kind != INK__CONV)
-        return (struct ink__tile){ .pitch = 0 };
-    return ink__plan_tile(t->plan, &t->net->parameters[layer->parameter], part);
+        return (struct ink__range){ 0, 0 };
+    return ink__rows_part(&t->net->parameters[layer->parameter], part);
 }
 
 static void form_gradients(struct ink_trainer *t, size_t part)
@@ -25,22 +25,19 @@ static void form_gradients(struct ink_trainer *t, size_t part)
     for (size_t i = 0; i < plan->layer_count; i++) {
         const struct ink__layer_type *type = ink__layer_types[plan->layers[i].kind];
         bool whole;
-        const struct ink__tile tile = matrix_tile(t, i, part, &whole);
+        const struct ink__range rows = matrix_rows(t, i, part, &whole);
         if (type->gradient != NULL)
-            type->gradient(&plan->work[i], plan, tile, whole);
+            type->gradient(&plan->work[i], plan, rows, whole);
     }
 }
 
-/* The sum of the squares of row r of a parameter's gradient, columns ascending however it lies. */
+/* The sum of the squares of row r of a parameter's gradient, columns ascending. */
 static double squares_of(const struct ink__plan *plan, const struct ink__parameter *p, size_t r)
 {
+    const float *g = plan->gradient + p->offset + r * p->ld;
     double squares = 0.0;
-    for (size_t i = 0; i < ink__pieces(plan, p); i++) {
-        const struct ink__piece piece = ink__piece(plan, p, r, i);
-        const float *g = plan->gradient + piece.at;
-        for (size_t c = 0; c < piece.columns.end - piece.columns.begin; c++)
-            squares += (double)g[c] * (double)g[c];
-    }
+    for (size_t c = 0; c < p->columns; c++)
+        squares += (double)g[c] * (double)g[c];
     return squares;
 }
 
@@ -80,9 +77,9 @@ static void update_rows(struct ink_trainer *t, size_t part)
 {
     for (size_t i = 0; i < t->net->parameter_count; i++) {
         const struct ink__parameter *p = &t->net->parameters[i];
-        const struct ink__tile tile = ink__plan_tile(t->plan, p, part);
-        const size_t from = p->offset + tile.at;
-        if (!p->trained || tile.rows.begin == tile.rows.end)
+        const struct ink__range rows = ink__rows_part(p, part);
+        const size_t from = p->offset + rows.begin * p->ld;
+        if (!p->trained || rows.begin == rows.end)
             continue;
         struct ink__update own = t->update;
         if (!p->decays)
@@ -94,9 +91,9 @@ static void update_rows(struct ink_trainer *t, size_t part)
         }
         if (is_bias(t, i))
             own.rate *= (float)t->options.bias_rate;
-        t->plan->kernels->update(
-            &own, t->net->weights + from, t->plan->gradient + from, t->state1 + (t->optimizer->states > 0 ? from : 0),
-            t->state2 + (t->optimizer->states > 1 ? from : 0), (tile.rows.end - tile.rows.begin) * tile.pitch);
+        t->plan->kernels->update(&own, t->net->weights + from, t->plan->gradient + from,
+                                 t->state1 + (t->optimizer->states > 0 ? from : 0),
+                                 t->state2 + (t->optimizer->states > 1 ? from : 0), (rows.end - rows.begin) * p->ld);
     }
 }
 
@@ -105,10 +102,10 @@ static void average_rows(struct ink_trainer *t, size_t part)
 {
     for (size_t i = 0; i < t->net->parameter_count; i++) {
         const struct ink__parameter *p = &t->net->parameters[i];
-        const struct ink__tile tile = ink__plan_tile(t->plan, p, part);
-        const size_t from = p->offset + tile.at;
+        const struct ink__range rows = ink__rows_part(p, part);
+        const size_t from = p->offset + rows.begin * p->ld;
         t->plan->kernels->average(t->average + from, t->net->weights + from, t->average_share,
-                                  (tile.rows.end - tile.rows.begin) * tile.pitch);
+                                  (rows.end - rows.begin) * p->ld);
     }
 }
 
@@ -118,9 +115,9 @@ static void pack_rows(struct ink_trainer *t, size_t part)
     for (size_t i = 0; i < plan->layer_count; i++) {
         const struct ink__layer_type *type = ink__layer_types[plan->layers[i].kind];
         bool whole;
-        const struct ink__tile tile = matrix_tile(t, i, part, &whole);
+        const struct ink__range rows = matrix_rows(t, i, part, &whole);
         if (type->pack != NULL)
-            type->pack(&plan->work[i], plan, tile.rows, whole);
+            type->pack(&plan->work[i], plan, rows, whole);
     }
 }
 
@@ -151,16 +148,6 @@ static void learn_part(void *context, size_t part, size_t thread)
 {
     form_gradients(context, part);
     update_part(context, part, thread);
-}
-
-void ink__trainer_arrange(struct ink_trainer *t, bool in_panels)
-{
-    float *const arrays[] = { t->net->weights, t->optimizer->states > 0 ? t->state1 : NULL,
-                              t->optimizer->states > 1 ? t->state2 : NULL, t->options.ema > 0.0 ? t->average : NULL };
-    for (size_t a = 0; t->in_panels != in_panels && a < sizeof arrays / sizeof arrays[0]; a++)
-        if (arrays[a] != NULL)
-            ink__panels_arrange(t->plan, arrays[a] + t->net->parameters[0].offset, in_panels);
-    t->in_panels = in_panels;
 }
 
 /* A loss that is not finite changes no weight: the caller finds out why. */

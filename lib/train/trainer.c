@@ -127,7 +127,7 @@ enum ink_status ink_trainer_new(struct ink_trainer **out, struct ink_net *net, c
         normalise(t);
     const double density = ink__dataset_density(train);
     /* Moved images have more pixels that are not zero, about as many as where sparse stops paying; and each is to be
-     * made once a step, not once for every panel. */
+     * made once a step, not once for every band. */
     status = ink__plan_new(&t->plan, net, t->options.batch, true, t->options.augment == NULL ? density : 1.0,
                            &t->options.compute, err);
     if (status == INK_OK && t->validation_count > 0)
@@ -246,7 +246,6 @@ static enum ink_status train_batch(struct ink_trainer *t, struct ink_error *err)
     const double rate = ink__rate_at(&t->options, t->schedule, step_number, steps, t->batches);
     const double power1 = t->power1 * t->options.momentum, power2 = t->power2 * t->options.beta2;
     gather_batch(t);
-    ink__trainer_arrange(t, true);
     t->update = ink__update_of(t->optimizer, &t->options, rate, power1, power2);
     if (t->options.ema > 0.0)
         t->average_share = ink__average_share(t->options.ema * (double)t->batches, step_number + 1);
@@ -347,7 +346,6 @@ enum ink_status ink_trainer_epoch(struct ink_trainer *t, struct ink_epoch_stats 
         t->shuffled = true;
     }
     const enum ink_status status = train_batches(t, err);
-    ink__trainer_arrange(t, false);
     if (status == INK_OK)
         end_epoch(t, stats);
     return status;

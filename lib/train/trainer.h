@@ -56,7 +56,6 @@ struct ink_trainer {
     double seconds;       /* spent training in this epoch, in this process */
     size_t images_timed;  /* trained on in that time */
     bool shuffled;        /* `order` is this epoch's */
-    bool in_panels;       /* the weights and states of a sparse first layer lie panel after panel, see nn/plan.h */
 };
 
 /* options.c: writes out the defaults that zeros stand for, except where zero is a value of its own. */
@@ -68,10 +67,6 @@ void ink__options_describe(struct ink_trainer *trainer);
 
 /* trainer.c: the weights that are validated and kept: the net's own, or their running mean. */
 float *ink__trainer_weights(const struct ink_trainer *trainer);
-
-/* step.c: puts the weights, their running mean and the optimizer's values into the order that steps work on, panel
- * after panel, or into that of everyone else. */
-void ink__trainer_arrange(struct ink_trainer *trainer, bool in_panels);
 
 /* step.c: one step on the batch in trainer->now, with the factors in trainer->update. If the loss (ink__plan_loss) is
  * not finite no weight was changed. */

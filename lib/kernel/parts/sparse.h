@@ -60,7 +60,7 @@ INK__INLINE void sparse_add(const size_t vecs, const uint16_t *index, const floa
 /* `width` columns of y, which are `vecs` vectors, for two rows side by side: the chains of one alone, few and long,
  * would leave the arithmetic waiting. */
 INK__INLINE void sparse_pair(const size_t vecs, const struct ink__sparse *x, size_t first, const float *w, size_t ld,
-                             const float *bias, size_t width, float *y, size_t pitch)
+                             const float *start, size_t start_pitch, size_t width, float *y, size_t pitch)
 {
     const uint16_t *const index0 = x->index + first * x->stride, *const index1 = index0 + x->stride;
     const float *const value0 = x->value + first * x->stride, *const value1 = value0 + x->stride;
@@ -68,8 +68,10 @@ INK__INLINE void sparse_pair(const size_t vecs, const struct ink__sparse *x, siz
     const size_t count0 = ends[0], count1 = ends[x->blocks + 1], both = count0 < count1 ? count0 : count1;
     vec sum0[4], sum1[4];
     UNROLL
-    for (size_t v = 0; v < vecs; v++)
-        sum0[v] = sum1[v] = v_load(bias + v * LANES);
+    for (size_t v = 0; v < vecs; v++) {
+        sum0[v] = v_load(start + v * LANES);
+        sum1[v] = v_load(start + start_pitch + v * LANES);
+    }
     for (size_t e = 0; e < both; e++) {
         sparse_add(vecs, index0, value0, e, w, ld, sum0);
         sparse_add(vecs, index1, value1, e, w, ld, sum1);
@@ -86,7 +88,7 @@ INK__INLINE void sparse_pair(const size_t vecs, const struct ink__sparse *x, siz
 }
 
 INK__INLINE void sparse_single(const size_t vecs, const struct ink__sparse *x, size_t s, const float *w, size_t ld,
-                               const float *bias, size_t width, float *y)
+                               const float *start, size_t width, float *y)
 {
     const uint16_t *const index = x->index + s * x->stride;
     const float *const value = x->value + s * x->stride;
@@ -94,7 +96,7 @@ INK__INLINE void sparse_single(const size_t vecs, const struct ink__sparse *x, s
     vec sum[4];
     UNROLL
     for (size_t v = 0; v < vecs; v++)
-        sum[v] = v_load(bias + v * LANES);
+        sum[v] = v_load(start + v * LANES);
     for (size_t e = 0; e < count; e++)
         sparse_add(vecs, index, value, e, w, ld, sum);
     UNROLL
@@ -103,13 +105,13 @@ INK__INLINE void sparse_single(const size_t vecs, const struct ink__sparse *x, s
 }
 
 INK__INLINE void sparse_columns(const size_t vecs, const struct ink__sparse *x, size_t first, size_t n, const float *w,
-                                size_t ld, const float *bias, size_t width, float *y, size_t pitch)
+                                size_t ld, const float *start, size_t start_pitch, size_t width, float *y, size_t pitch)
 {
     size_t s = 0;
     for (; s + 2 <= n; s += 2)
-        sparse_pair(vecs, x, first + s, w, ld, bias, width, y + s * pitch, pitch);
+        sparse_pair(vecs, x, first + s, w, ld, start + s * start_pitch, start_pitch, width, y + s * pitch, pitch);
     if (s < n)
-        sparse_single(vecs, x, first + s, w, ld, bias, width, y + s * pitch);
+        sparse_single(vecs, x, first + s, w, ld, start + s * start_pitch, width, y + s * pitch);
 }
 
 /* How many vectors of columns to take together when `columns` are left: 4, 2 or 1. */
@@ -120,16 +122,16 @@ INK__INLINE size_t columns_together(size_t columns)
 }
 
 static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, const float *w, size_t ld,
-                           const float *bias, size_t columns, float *y, size_t pitch)
+                           const float *start, size_t start_pitch, size_t columns, float *y, size_t pitch)
 {
     for (size_t j = 0, vecs; j < columns; j += vecs * LANES) {
         vecs = columns_together(columns - j);
         if (vecs == 4)
-            sparse_columns(4, x, first, n, w + j, ld, bias + j, columns - j, y + j, pitch);
+            sparse_columns(4, x, first, n, w + j, ld, start + j, start_pitch, columns - j, y + j, pitch);
         else if (vecs == 2)
-            sparse_columns(2, x, first, n, w + j, ld, bias + j, columns - j, y + j, pitch);
+            sparse_columns(2, x, first, n, w + j, ld, start + j, start_pitch, columns - j, y + j, pitch);
         else
-            sparse_columns(1, x, first, n, w + j, ld, bias + j, columns - j, y + j, pitch);
+            sparse_columns(1, x, first, n, w + j, ld, start + j, start_pitch, columns - j, y + j, pitch);
     }
 }
 
