@@ -153,8 +153,12 @@ INK__INLINE void sparse_scatter(const size_t vecs, const size_t count, const uin
     UNROLL
     for (size_t e = 0; e < count; e++) {
         UNROLL
-        for (size_t v = 0; v < vecs; v++)
-            store_row(to[e] + v * LANES, sum[e][v], room - v * LANES);
+        for (size_t v = 0; v < vecs; v++) {
+            if (vecs > 1) /* rows are whole vectors then */
+                v_store(to[e] + v * LANES, sum[e][v]);
+            else
+                store_row(to[e], sum[e][v], room);
+        }
     }
 }
 
