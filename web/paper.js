@@ -18,6 +18,8 @@ const mostBars = 12;          // classes in the chart; with more, the most proba
 
 let strokes = [];
 let picture = null;           // an ImageBitmap instead of strokes
+let unreadable = "";          // what is wrong with the file that was to be opened, until the drawing changes
+let told = "";                // what the page has told since
 let cursor = null;            // the pen of the keyboard: {x, y, down}
 
 // ---- The paper ----
@@ -83,6 +85,8 @@ export function drawPaper() {
 }
 
 function changed() {
+  unreadable = "";
+  showNotice();
   $("undo").disabled = $("clear").disabled = empty();
   drawPaper();
   page.changed();
@@ -193,7 +197,8 @@ async function open(file) {
     strokes = [];
     changed();
   } catch {
-    notice("This file is not a picture that the browser can read.");
+    unreadable = "This file is not a picture that the browser can read.";
+    showNotice();
   }
 }
 
@@ -242,9 +247,15 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+// An answer that is still on its way when a file cannot be read must not wipe away that it cannot.
+function showNotice() {
+  $("notice").textContent = unreadable || told;
+  $("notice").hidden = !(unreadable || told);
+}
+
 export function notice(text) {
-  $("notice").textContent = text;
-  $("notice").hidden = text === "";
+  told = text;
+  showNotice();
 }
 
 let speaking = 0;

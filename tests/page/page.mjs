@@ -88,6 +88,13 @@ async function testPictures(page) {
   await page.setInputFiles("#file", { name: "no.png", mimeType: "image/png", buffer: Buffer.from("no picture") });
   await page.waitForSelector("#notice:not([hidden])");
   check((await textOf(page, "#notice")).includes("not a picture"), "a file that is no picture is told");
+  const answer = page.waitForResponse(/predict/);
+  await page.selectOption("#mode", "fit=digit");
+  await (await answer).finished();
+  await page.waitForTimeout(200);
+  check((await textOf(page, "#notice")).includes("not a picture"), "the answer to something else leaves it there");
+  await page.click("#clear");
+  check(await becomes(page, "#notice", ""), "a new drawing takes it away");
 }
 
 async function testManners() {
