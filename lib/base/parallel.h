@@ -30,7 +30,8 @@ void ink__pool_free(struct ink__pool *pool);
 void ink__pool_do(struct ink__pool *pool, size_t items, ink__item_fn *fn, void *context);
 
 /* Inside an item: waits until *word is `value`, which another item of the job sets when it has done what this one goes
- * on from. That item comes before this one by at least items / threads, rounded up: it is then surely begun. */
+ * on from. That item must come before this one by a whole share, items / threads rounded up. No wait is then for ever,
+ * whoever took what: the caller takes the shares in their order, so somebody does the lowest item that is not done. */
 void ink__await(const atomic_uint *word, unsigned value);
 
 /* Part `part` of [0, count) cut into `parts`: contiguous, the parts differing by one at most. */

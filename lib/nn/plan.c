@@ -9,7 +9,8 @@
 
 /* Below this share of non-zero bytes the sparse first layer is faster than the dense one: it reads a row of weights for
  * every pixel that is not zero, the dense one shares each row among the samples of a tile. By epochs of MNIST (19%) and
- * Fashion-MNIST (50%), 50 and 256 outputs, they break even at 26 to 29% with one thread, at 40% with two. */
+ * Fashion-MNIST (50%), 50 and 256 outputs, they break even at 26 to 29% with one thread; at 40% with two, when these
+ * split the layer by columns. */
 #define SPARSE_BELOW 0.3
 #define MOST_THREADS ((size_t)256)
 
