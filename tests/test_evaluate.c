@@ -12,9 +12,10 @@
 
 #include "inkling.h"
 
-enum { HEIGHT = 6, WIDTH = 5, CHANNELS = 3, SIZE = HEIGHT * WIDTH * CHANNELS, COUNT = 1100, CLASSES = 4 };
+enum { HEIGHT = 6, WIDTH = 5, MOST_CHANNELS = 3, MOST = HEIGHT * WIDTH * MOST_CHANNELS, COUNT = 1100, CLASSES = 4 };
 
-static uint8_t pixels[COUNT * SIZE];
+static size_t channels, size; /* of an image */
+static uint8_t pixels[COUNT * MOST];
 static uint16_t labels[COUNT];
 
 static void check(enum ink_status status, const struct ink_error *err)
@@ -27,10 +28,11 @@ static void shift(const uint8_t *from, int right, int down, uint8_t *to)
 {
     for (int y = 0; y < HEIGHT; y++)
         for (int x = 0; x < WIDTH; x++)
-            for (int c = 0; c < CHANNELS; c++) {
+            for (size_t c = 0; c < channels; c++) {
                 const int row = y - down, column = x - right;
                 const bool inside = row >= 0 && row < HEIGHT && column >= 0 && column < WIDTH;
-                to[(y * WIDTH + x) * CHANNELS + c] = inside ? from[(row * WIDTH + column) * CHANNELS + c] : 0;
+                to[(size_t)(y * WIDTH + x) * channels + c] =
+                    inside ? from[(size_t)(row * WIDTH + column) * channels + c] : 0;
             }
 }
 
@@ -43,9 +45,9 @@ static void expect(struct ink_session *session, int shifts, size_t *correct, dou
         double mean[CLASSES] = { 0.0 };
         for (int down = -shifts; down <= shifts; down++)
             for (int right = -shifts; right <= shifts; right++) {
-                uint8_t moved[SIZE + 64];
+                uint8_t moved[MOST + 64];
                 float p[CLASSES];
-                shift(pixels + i * SIZE, right, down, moved);
+                shift(pixels + i * size, right, down, moved);
                 ink_session_run_bytes(session, moved, 1, p);
                 for (size_t c = 0; c < CLASSES; c++)
                     mean[c] += (double)p[c] / ((2 * shifts + 1) * (2 * shifts + 1));
@@ -77,7 +79,8 @@ static void check_each(const struct ink_net *net, const struct ink_dataset *data
     }
 }
 
-static void test_shifted(void **state)
+/* A network for images of so many channels, of whose bytes one in `every` is not zero. */
+static void check_network(const char *spec, size_t wanted_channels, uint32_t every)
 {
     static const size_t shifts[] = { 0, 1, 2, 7 }; /* the last moves some images out of sight */
     struct ink_dataset *data = NULL;
@@ -85,16 +88,17 @@ static void test_shifted(void **state)
     struct ink_session *session = NULL;
     struct ink_error err;
     uint32_t random = 1;
-    (void)state;
+    channels = wanted_channels;
+    size = HEIGHT * WIDTH * channels;
     for (size_t i = 0; i < sizeof pixels; i++) {
         random = random * 1664525u + 1013904223u;
-        pixels[i] = (uint8_t)(random >> 24);
+        pixels[i] = (uint8_t)((random >> 8) % every == 0 ? random >> 24 : 0);
     }
     for (size_t i = 0; i < COUNT; i++)
         labels[i] = (uint16_t)(i % CLASSES);
-    const struct ink_shape shape = { HEIGHT, WIDTH, CHANNELS };
+    const struct ink_shape shape = { HEIGHT, WIDTH, channels };
     check(ink_dataset_wrap(&data, "noise", shape, COUNT, CLASSES, pixels, labels, &err), &err);
-    check(ink_net_new(&net, shape, "conv 6 3x3 pad 1 relu, dense 4", "he", 1, &err), &err);
+    check(ink_net_new(&net, shape, spec, "he", 1, &err), &err);
     check(ink_session_new(&session, net, 1, NULL, &err), &err);
     for (size_t s = 0; s < 4; s++) {
         size_t correct;
@@ -123,8 +127,20 @@ static void test_shifted(void **state)
     ink_dataset_free(data);
 }
 
+static void convolution(void **state)
+{
+    (void)state;
+    check_network("conv 6 3x3 pad 1 relu, dense 4", 3, 1);
+}
+
+static void sparse_layer(void **state)
+{
+    (void)state;
+    check_network("dense 9 relu, dense 4", 1, 4);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_shifted) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(convolution), cmocka_unit_test(sparse_layer) };
     return cmocka_run_group_tests_name("evaluate", tests, NULL, NULL);
 }
