@@ -2,10 +2,11 @@
 #include <immintrin.h>
 #include <stdint.h>
 
-#define SET    avx2
-#define LANES  8
-#define ROWS_1 10
-#define ROWS_2 6
+#define SET         avx2
+#define LANES       8
+#define ROWS_1      10
+#define ROWS_2      6
+#define SPARSE_VECS 3
 
 typedef __m256 vec;
 #define v_load(p)      _mm256_loadu_ps(p)

@@ -43,13 +43,16 @@ struct ink__gemm {
     bool relu; /* C = max(C, 0) at the end */
 };
 
-/* Rows of which most elements are zero: row r holds value[r * stride + e] at column index[r * stride + e], columns
- * ascending. Leaving zeros out of a chain is exact. The elements of columns 16 b .. 16 b + 15 are those from
- * block[r * (blocks + 1) + b] up to block[r * (blocks + 1) + b + 1], so that whole blocks are found at once. */
+/* Rows of which most elements are zero, in groups of INK__SPARSE_ROWS: the rows of a group have those columns in common
+ * in which one of them is not zero, so that what belongs to a column is loaded once for all. Leaving zeros out of a
+ * chain is exact, and so is leaving them in. Row r, of group g, holds value[r * stride + e] at column
+ * index[g * stride + e], columns ascending; the elements of columns 16 b .. 16 b + 15 are those from
+ * block[g * (blocks + 1) + b] up to block[g * (blocks + 1) + b + 1], so that whole blocks are found at once. */
+#define INK__SPARSE_ROWS  ((size_t)4) /* by measuring; and their bytes fill a word */
 #define INK__SPARSE_BLOCK ((size_t)16)
 struct ink__sparse {
     size_t columns; /* at most 65,535 */
-    size_t stride;  /* capacity of a row: the columns, and 16 more that may be written and do not count */
+    size_t stride;  /* capacity of a row or group: the columns, and 16 more that may be written and do not count */
     size_t blocks;
     uint16_t *index;
     float *value;
@@ -111,11 +114,12 @@ struct ink__kernels {
 
     void (*gemm)(const struct ink__gemm *g);
 
-    /* Row `row` of x from bytes (columns): each that is not zero, as byte / 255 * scale. */
-    void (*sparse_pack)(const struct ink__sparse *x, size_t row, const uint8_t *bytes, float scale);
-    /* y (n, columns) = start + x w, x sparse (rows first .. first + n), w (inputs, ld), rows of y `pitch` apart. The
-     * chains go on from start (n, columns), whose rows are `start_pitch` apart: 0 if all begin with one bias. start ==
-     * y is allowed. */
+    /* The group of x that begins with row `row`, from the bytes (columns) of its rows, each as byte / 255 * scale. */
+    void (*sparse_pack)(const struct ink__sparse *x, size_t row, const uint8_t *const bytes[INK__SPARSE_ROWS],
+                        float scale);
+    /* y (n, columns) = start + x w, x sparse (rows first .. first + n, whole groups but for the last), w (inputs, ld),
+     * rows of y `pitch` apart. The chains go on from start (n, columns), whose rows are `start_pitch` apart: 0 if all
+     * begin with one bias. start == y is allowed. */
     void (*sparse_forward)(const struct ink__sparse *x, size_t first, size_t n, const float *w, size_t ld,
                            const float *start, size_t start_pitch, size_t columns, float *y, size_t pitch);
     /* Rows begin .. end of dw (inputs, ld) = x^T dy over samples ascending, x sparse (rows 0 .. n), dy (n, columns),

@@ -3,10 +3,11 @@
 #include <stddef.h>
 #include <string.h>
 
-#define SET    neon
-#define LANES  4
-#define ROWS_1 10
-#define ROWS_2 8
+#define SET         neon
+#define LANES       4
+#define ROWS_1      10
+#define ROWS_2      8
+#define SPARSE_VECS 4
 
 typedef float32x4_t vec;
 #define v_load(p)      vld1q_f32(p)

@@ -1,8 +1,9 @@
 /* The reference kernels: one lane, plain C, any processor. */
-#define SET    portable
-#define LANES  1
-#define ROWS_1 4
-#define ROWS_2 2
+#define SET         portable
+#define LANES       1
+#define ROWS_1      4
+#define ROWS_2      2
+#define SPARSE_VECS 4
 
 typedef float vec;
 #define v_load(p)                 (*(p))

@@ -4,12 +4,13 @@
  *   SET             its name, which becomes ink__kernels_SET
  *   LANES           floats in a vector
  *   ROWS_1, ROWS_2  the most rows of a tile of the matrix product one and two vectors wide: what its registers hold
+ *   SPARSE_VECS     vectors of columns that the sparse products take together: with the rows of a group, likewise
  *   vec             the vector type
  *   v_load, v_store, v_set1          unaligned
  *   v_load_part, v_store_part        the first `count` lanes; the others are 0, or left alone
  *   v_fma, v_add                     a b + c, rounded once
  *   v_max, v_where_equal             by lane: a > b ? a : b, a == b ? yes : no
- *   v_compress_bytes                 where it has something better than the plain loop (see parts/sparse.h)
+ *   v_compress_words                 where it has something better than the plain loop (see parts/sparse.h)
  *
  * The products, pools and sums by channel are written in vectors. The element-wise kernels are plain loops: the
  * compiler vectorises them for the instruction set, and IEEE arithmetic gives each element the same bits however many

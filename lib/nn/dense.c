@@ -60,10 +60,7 @@ static void dense_forward(const struct ink__work *work, const struct ink__worker
 {
     const struct ink__plan *plan = worker->plan;
     const bool relu = work->layer->activation == INK__RELU;
-    if (is_sparse(work, plan)) {
-        if (plan->bands == 1)
-            worker->kernels->sparse_forward(&plan->sparse[0], io->first, io->n, work->weight, work->ld, work->bias, 0,
-                                            outputs(work), io->y, outputs(work));
+    if (is_sparse(work, plan)) { /* its sums are there already */
         ink__activate(work, worker, io);
         return;
     }

@@ -89,7 +89,8 @@ extern const struct ink__layer_type *const ink__layer_types[INK__KINDS];
 extern const struct ink__layer_type ink__dense, ink__conv, ink__max_pool, ink__mean_pool, ink__norm;
 
 /* A batch to run: image(context, i, thread) gives the bytes of sample i, in memory that no other thread writes before
- * this one asks again. */
+ * this one asks again; where the first layer is sparse, before it asks for the INK__SPARSE_ROWS-th after this, since a
+ * group of images is read together. */
 struct ink__batch {
     size_t count;
     const uint8_t *(*image)(void *context, size_t i, size_t thread);
@@ -138,7 +139,7 @@ struct ink__plan {
     struct ink__sparse sparse[INK__GROUPS]; /* (bands) the images' lists */
     float *band_sums;                       /* (batch, sums_ld) of the first layer, up to the last band but one */
     size_t sums_ld;                         /* whole vectors of 16: one that is read is all of one thread's making */
-    atomic_uint *bands_done;                /* (chunks of the batch) how many bands are in their sums */
+    atomic_uint *bands_done;                /* (chunks of the batch) the last band that is in their sums, from 1 on */
     float *log_sum;                         /* (threads, INK__CHUNK) */
     float *target;                          /* (threads, classes padded) */
     float input_scale[4];                   /* 1 / deviation by channel */
@@ -161,7 +162,8 @@ void ink__plan_load(struct ink__plan *plan, const float *weights);
 void ink__plan_infer(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch,
                      float *probabilities);
 
-/* The same step by step, of at most INK__CHUNK samples, for who wants to see the values on the way: the input, and then
+/* The same step by step, of at most INK__CHUNK samples, for who wants to see the values on the way of a plan made with
+ * density 1: the input, and then
  * layer i. They are at ink__at(&plan->value[i + 1], 0, 0) until layer i is run again. */
 void ink__plan_load_input(struct ink__plan *plan, const struct ink__batch *batch);
 void ink__plan_forward(struct ink__plan *plan, size_t i, const struct ink__batch *batch);

@@ -6,47 +6,90 @@
 
 /* ---- Input ------------------------------------------------------------------------------------------------------- */
 
-/* Row `row` of x from intensities, of which zero is zero to the layer too. */
-static void sparse_row_of_floats(struct ink__sparse *x, size_t row, const float *from, float scale)
+/* The input of n samples, for a network whose first layer is not sparse. */
+static void load_input(const struct ink__worker *worker, size_t first, size_t n)
 {
-    uint16_t *index = x->index + row * x->stride, *block = x->block + row * (x->blocks + 1);
-    float *value = x->value + row * x->stride;
+    const struct ink__plan *plan = worker->plan;
+    const struct ink__batch *batch = worker->batch;
+    const size_t size = plan->value[0].size, channels = plan->net->input.channels;
+    float *x = ink__at(&plan->value[0], worker->thread, first);
+    for (size_t s = 0; s < n; s++, x += size) {
+        if (batch->floats == NULL) {
+            worker->kernels->from_bytes(batch->image(batch->context, first + s, worker->thread), size, channels,
+                                        plan->net->mean, plan->input_scale, x);
+            continue;
+        }
+        const float *from = batch->floats + (first + s) * size;
+        for (size_t i = 0; i < size; i++)
+            x[i] = (from[i] - plan->net->mean[i % channels]) * plan->input_scale[i % channels];
+    }
+}
+
+/* What sparse_pack does, from intensities, of which zero is zero to the layer too. */
+static void pack_floats(const struct ink__sparse *x, size_t row, const float *const from[INK__SPARSE_ROWS], float scale)
+{
+    const size_t group = row / INK__SPARSE_ROWS;
+    uint16_t *const index = x->index + group * x->stride, *const block = x->block + group * (x->blocks + 1);
+    float *const value = x->value + row * x->stride;
     size_t filled = 0;
     for (size_t i = 0; i < x->columns; i++) {
+        bool some = false;
         if (i % INK__SPARSE_BLOCK == 0)
             block[i / INK__SPARSE_BLOCK] = (uint16_t)filled;
         index[filled] = (uint16_t)i;
-        value[filled] = from[i] * scale;
-        filled += from[i] != 0.0f;
+        for (size_t r = 0; r < INK__SPARSE_ROWS; r++) {
+            value[r * x->stride + filled] = from[r][i] * scale;
+            some |= from[r][i] != 0.0f;
+        }
+        filled += some;
     }
     block[x->blocks] = (uint16_t)filled;
 }
 
-static void load_input(const struct ink__worker *worker, size_t first, size_t n)
+_Static_assert(INK__CHUNK % INK__SPARSE_ROWS == 0, "chunks are whole groups");
+
+/* The worker's band of the inputs of n samples. Rows of the last group that have no sample repeat the last. */
+static void pack_input(const struct ink__worker *worker, size_t first, size_t n)
 {
-    struct ink__plan *plan = worker->plan;
+    const struct ink__plan *plan = worker->plan;
     const struct ink__batch *batch = worker->batch;
-    const size_t size = plan->value[0].size, channels = plan->net->input.channels;
-    const size_t begin = ink__band(plan, worker->band).begin;
-    struct ink__sparse *const sparse = &plan->sparse[worker->band];
-    float *x = plan->sparse_input ? NULL : ink__at(&plan->value[0], worker->thread, first);
-    for (size_t s = 0; s < n; s++) {
-        if (batch->floats != NULL) {
-            const float *from = batch->floats + (first + s) * size;
-            if (plan->sparse_input) {
-                sparse_row_of_floats(sparse, first + s, from + begin, plan->input_scale[0]);
-                continue;
-            }
-            for (size_t i = 0; i < size; i++)
-                x[s * size + i] = (from[i] - plan->net->mean[i % channels]) * plan->input_scale[i % channels];
-            continue;
+    const size_t size = plan->value[0].size, begin = ink__band(plan, worker->band).begin;
+    const struct ink__sparse *const x = &plan->sparse[worker->band];
+    for (size_t s = first; s < first + n; s += INK__SPARSE_ROWS) {
+        const float *floats[INK__SPARSE_ROWS] = { NULL };
+        const uint8_t *bytes[INK__SPARSE_ROWS] = { NULL };
+        for (size_t r = 0; r < INK__SPARSE_ROWS; r++) {
+            const size_t i = s + r < first + n ? s + r : first + n - 1;
+            if (batch->floats != NULL)
+                floats[r] = batch->floats + i * size + begin;
+            else
+                bytes[r] = batch->image(batch->context, i, worker->thread) + begin;
         }
-        const uint8_t *bytes = batch->image(batch->context, first + s, worker->thread);
-        if (plan->sparse_input)
-            worker->kernels->sparse_pack(sparse, first + s, bytes + begin, plan->input_scale[0]);
+        if (batch->floats != NULL)
+            pack_floats(x, s, floats, plan->input_scale[0]);
         else
-            worker->kernels->from_bytes(bytes, size, channels, plan->net->mean, plan->input_scale, x + s * size);
+            worker->kernels->sparse_pack(x, s, bytes, plan->input_scale[0]);
     }
+}
+
+/* The worker's band of a sparse first layer for n samples: the chains go on from the sums of the band before it. Its
+ * activation is left to `forward`. */
+static void sparse_layer(const struct ink__worker *worker, size_t first, size_t n)
+{
+    const struct ink__plan *plan = worker->plan;
+    const struct ink__work *work = &plan->work[0];
+    const size_t band = worker->band, outputs = plan->value[1].size;
+    const float *weight = work->weight + ink__band(plan, band).begin * work->ld;
+    float *const sums = plan->band_sums + first * plan->sums_ld;
+    const bool is_first = band == 0, is_last = band + 1 == plan->bands;
+    atomic_uint *const done = &plan->bands_done[first / INK__CHUNK];
+    pack_input(worker, first, n);
+    if (!is_first)
+        ink__await(done, (unsigned)band);
+    worker->kernels->sparse_forward(
+        &plan->sparse[band], first, n, weight, work->ld, is_first ? work->bias : sums, is_first ? 0 : plan->sums_ld,
+        outputs, is_last ? ink__at(&plan->value[1], worker->thread, first) : sums, is_last ? outputs : plan->sums_ld);
+    atomic_store_explicit(done, (unsigned)band + 1, memory_order_release);
 }
 
 /* ---- One layer, one chunk ---------------------------------------------------------------------------------------- */
@@ -99,7 +142,7 @@ static void forward_segment(struct ink__worker *worker, size_t s, size_t first, 
 {
     struct ink__plan *plan = worker->plan;
     const size_t begin = plan->segment[s], end = plan->segment[s + 1];
-    if (s == 0 && plan->bands == 1)
+    if (s == 0 && !plan->sparse_input)
         load_input(worker, first, n);
     forward(worker, begin, end, first, n);
     if (s + 1 < plan->segments) {
@@ -159,47 +202,27 @@ static void run_group(void *context, size_t group, size_t thread)
     } while (first < samples.end);
 }
 
-/* One band of the first layer for one chunk: the chains go on from the sums of the band before it. The activation is
- * left to the first segment. A band's items are neighbours, so that each thread has a band of its own. */
+/* One band of a sparse first layer for one chunk. A band's items are neighbours, so that each thread has a band of its
+ * own. */
 static void run_band(void *context, size_t item, size_t thread)
 {
     const struct pass *pass = context;
-    struct ink__plan *plan = pass->plan;
-    const struct ink__work *work = &plan->work[0];
-    const size_t chunks = ink__chunks(plan->count), band = item / chunks, chunk = item % chunks;
-    const size_t first = chunk * INK__CHUNK, left = plan->count - first, n = left < INK__CHUNK ? left : INK__CHUNK;
-    const size_t outputs = plan->value[1].size;
-    const struct ink__worker worker = {
-        .plan = plan, .kernels = plan->kernels, .batch = pass->batch, .thread = thread, .band = band
-    };
-    const float *weight = work->weight + ink__band(plan, band).begin * work->ld;
-    float *const sums = plan->band_sums + first * plan->sums_ld;
-    const bool is_first = band == 0, is_last = band + 1 == plan->bands;
-    load_input(&worker, first, n);
-    ink__await(&plan->bands_done[chunk], (unsigned)band);
-    plan->kernels->sparse_forward(
-        &plan->sparse[band], first, n, weight, work->ld, is_first ? work->bias : sums, is_first ? 0 : plan->sums_ld,
-        outputs, is_last ? ink__at(&plan->value[1], thread, first) : sums, is_last ? outputs : plan->sums_ld);
-    atomic_store_explicit(&plan->bands_done[chunk], (unsigned)band + 1, memory_order_release);
-}
-
-/* The sparse first layer, where several threads share it. */
-static void run_bands(struct ink__pool *pool, struct pass *pass)
-{
-    struct ink__plan *plan = pass->plan;
-    const size_t chunks = ink__chunks(plan->count);
-    if (plan->bands == 1)
-        return;
-    for (size_t c = 0; c < chunks; c++)
-        atomic_store_explicit(&plan->bands_done[c], 0, memory_order_relaxed);
-    ink__pool_do(pool, plan->bands * chunks, run_band, pass);
+    const size_t chunks = ink__chunks(pass->batch->count), first = item % chunks * INK__CHUNK;
+    const size_t left = pass->batch->count - first;
+    const struct ink__worker worker = { .plan = pass->plan,
+                                        .kernels = pass->plan->kernels,
+                                        .batch = pass->batch,
+                                        .thread = thread,
+                                        .band = item / chunks };
+    sparse_layer(&worker, first, left < INK__CHUNK ? left : INK__CHUNK);
 }
 
 void ink__plan_step(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch)
 {
     struct pass pass = { .plan = plan, .batch = batch, .run = forward_segment };
     plan->count = batch->count;
-    run_bands(pool, &pass);
+    if (plan->sparse_input)
+        ink__pool_do(pool, plan->bands * ink__chunks(batch->count), run_band, &pass);
     for (size_t s = 0; s < plan->segments; s++) {
         const size_t norm = plan->segment[s];
         if (s > 0)
@@ -249,7 +272,10 @@ static void infer_chunk(void *context, size_t chunk, size_t thread)
     };
     const size_t first = chunk * INK__CHUNK, left = run->batch->count - first;
     const size_t n = left < INK__CHUNK ? left : INK__CHUNK;
-    load_input(&worker, first, n);
+    if (plan->sparse_input)
+        sparse_layer(&worker, first, n);
+    else
+        load_input(&worker, first, n);
     forward(&worker, 0, plan->layer_count, first, n);
     plan->kernels->softmax(ink__at(&plan->value[plan->layer_count], thread, first), n, plan->net->classes,
                            run->probabilities + first * plan->net->classes, NULL);
@@ -294,11 +320,12 @@ size_t ink__plan_diagnose(struct ink__plan *plan, const struct ink__batch *batch
     const struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch };
     struct pass pass = { .plan = plan, .batch = batch };
     size_t guilty = plan->layer_count;
-    run_bands(NULL, &pass);
+    if (plan->sparse_input)
+        ink__pool_do(NULL, plan->bands * ink__chunks(batch->count), run_band, &pass);
     for (size_t first = 0; first < batch->count; first += INK__CHUNK) {
         const size_t n = batch->count - first < INK__CHUNK ? batch->count - first : INK__CHUNK;
         if (plan->segments == 1) {
-            if (plan->bands == 1)
+            if (!plan->sparse_input)
                 load_input(&worker, first, n);
             forward(&worker, 0, plan->layer_count, first, n);
         }

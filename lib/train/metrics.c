@@ -54,7 +54,7 @@ struct answers {
     const uint32_t *index;
     size_t from;
     ptrdiff_t right, down; /* how far images are moved */
-    uint8_t *moved;        /* (threads, pitch): each thread's image; NULL where none is moved */
+    uint8_t *moved;        /* (threads, INK__SPARSE_ROWS, pitch): each thread's last images; NULL where none is moved */
     size_t pitch;
 };
 
@@ -83,7 +83,7 @@ static const uint8_t *image_of(void *context, size_t i, size_t thread)
         return image;
     const struct overlap x = overlap_of(shape.width, a->right), y = overlap_of(shape.height, a->down);
     const size_t pixel = shape.channels, row = shape.width * pixel;
-    uint8_t *moved = a->moved + thread * a->pitch;
+    uint8_t *moved = a->moved + (thread * INK__SPARSE_ROWS + i % INK__SPARSE_ROWS) * a->pitch;
     memset(moved, 0, shape.height * row);
     for (size_t r = 0; r < y.count; r++)
         memcpy(moved + (y.to + r) * row + x.to * pixel, image + (y.from + r) * row + x.from * pixel, x.count * pixel);
@@ -183,7 +183,7 @@ enum ink_status ink_evaluate_shifted(const struct ink_net *net, const struct ink
     pool = ink__pool_new(plan->threads);
     probabilities = ink__array(INK__EVALUATION_BATCH * net->classes, sizeof *probabilities);
     one = ink__array(shifts > 0 ? INK__EVALUATION_BATCH * net->classes : 1, sizeof *one);
-    a.moved = ink__array(shifts > 0 ? plan->threads * a.pitch : 1, sizeof *a.moved);
+    a.moved = ink__array(shifts > 0 ? plan->threads * INK__SPARSE_ROWS * a.pitch : 1, sizeof *a.moved);
     metrics->confusion = ink__array(net->classes * net->classes, sizeof *metrics->confusion);
     if (pool == NULL || probabilities == NULL || one == NULL || a.moved == NULL || metrics->confusion == NULL) {
         ink_metrics_free(metrics);

@@ -188,8 +188,8 @@ static const uint8_t *pixels_of(const struct ink_trainer *t, size_t i)
     return ink_dataset_pixels(t->data, t->samples[i]);
 }
 
-/* Images come in random order out of memory that no cache holds: the one after next is asked for while this one is
- * used. Their pages are asked for many at a time, because a request whose page the processor does not know holds up
+/* Images come in random order out of memory that no cache holds: the next group of a sparse layer is asked for while
+ * this one is used. Their pages are asked for many at a time, because a request whose page the processor does not know holds up
  * everything until it was looked up, but several are looked up at once. */
 #define PAGES_AT_ONCE ((size_t)32)
 static const uint8_t *image_of(void *context, size_t i, size_t thread)
@@ -198,8 +198,8 @@ static const uint8_t *image_of(void *context, size_t i, size_t thread)
     if (i % PAGES_AT_ONCE == 0)
         for (size_t k = i; k < i + 2 * PAGES_AT_ONCE && k < t->now.count; k++)
             __builtin_prefetch(pixels_of(t, k));
-    if (i + 2 < t->now.count) {
-        const uint8_t *const soon = pixels_of(t, i + 2);
+    if (i + INK__SPARSE_ROWS < t->now.count) {
+        const uint8_t *const soon = pixels_of(t, i + INK__SPARSE_ROWS);
         for (size_t at = 0; at < ink__elements(t->net->input); at += INK__ALIGNMENT)
             __builtin_prefetch(soon + at);
     }

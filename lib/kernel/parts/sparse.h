@@ -1,124 +1,113 @@
 /* The sparse first layer: packing bytes, the product, the gradient of the weights. A part of template.h. */
-/* An element on its way into a row, where it waits in the place of its value: its byte above its column. */
-#define ELEMENT(byte, column) ((uint32_t)(byte) << 16 | (uint32_t)(column))
+#define TOGETHER INK__SPARSE_ROWS
 
-#ifndef v_compress_bytes
-/* Writes the elements of those of 16 bytes that are not zero, their columns counted from `column` on; returns how many.
- * Up to 16 may be written. */
-INK__INLINE size_t v_compress_bytes(const uint8_t *bytes, size_t column, float *element)
+/* The bytes of a group's rows in one column, row 0's lowest. */
+INK__INLINE uint32_t word_of(const uint8_t *const bytes[TOGETHER], size_t column)
+{
+    uint32_t word = 0;
+    UNROLL
+    for (size_t r = 0; r < TOGETHER; r++)
+        word |= (uint32_t)bytes[r][column] << 8 * r;
+    return word;
+}
+
+/* Writes the words of those of columns begin .. end that are not zero, and the columns; returns how many. One more may
+ * be written. */
+INK__INLINE size_t compress_words(const uint8_t *const bytes[TOGETHER], size_t begin, size_t end, float *words,
+                                  uint16_t *columns)
 {
     size_t filled = 0;
-    uint64_t words[2];
-    memcpy(words, bytes, sizeof words);
-    for (size_t w = 0; w < 2; w++) {
-        for (size_t i = 8 * w; words[w] != 0 && i < 8 * w + 8; i++) {
-            const uint32_t bits = ELEMENT(bytes[i], column + i);
-            memcpy(element + filled, &bits, sizeof bits);
-            filled += bytes[i] != 0;
-        }
+    for (size_t i = begin; i < end; i++) {
+        const uint32_t word = word_of(bytes, i);
+        memcpy(words + filled, &word, sizeof word);
+        columns[filled] = (uint16_t)i;
+        filled += word != 0;
     }
     return filled;
 }
+
+/* Likewise for a block of 16 columns; up to 16 may be written. */
+#ifndef v_compress_words
+#define v_compress_words(bytes, begin, words, columns) compress_words(bytes, begin, (begin) + 16, words, columns)
 #endif
 
-static void sparse_pack(const struct ink__sparse *x, size_t row, const uint8_t *bytes, float scale)
+/* Words wait where the values of the last row, which are made last, will be. */
+static void sparse_pack(const struct ink__sparse *x, size_t row, const uint8_t *const bytes[TOGETHER], float scale)
 {
-    uint16_t *const index = x->index + row * x->stride, *const block = x->block + row * (x->blocks + 1);
-    float *const value = x->value + row * x->stride;
-    size_t filled = 0, column = 0;
-    for (; column + INK__SPARSE_BLOCK <= x->columns; column += INK__SPARSE_BLOCK) {
-        block[column / INK__SPARSE_BLOCK] = (uint16_t)filled;
-        filled += v_compress_bytes(bytes + column, column, value + filled);
-    }
-    if (column < x->columns)
-        block[column / INK__SPARSE_BLOCK] = (uint16_t)filled;
-    for (; column < x->columns; column++) {
-        const uint32_t bits = ELEMENT(bytes[column], column);
-        memcpy(value + filled, &bits, sizeof bits);
-        filled += bytes[column] != 0;
+    const size_t group = row / TOGETHER, whole = x->columns / INK__SPARSE_BLOCK;
+    uint16_t *const index = x->index + group * x->stride, *const block = x->block + group * (x->blocks + 1);
+    float *const value = x->value + row * x->stride, *const words = value + (TOGETHER - 1) * x->stride;
+    size_t filled = 0;
+    for (size_t b = 0; b < x->blocks; b++) {
+        const size_t column = b * INK__SPARSE_BLOCK;
+        block[b] = (uint16_t)filled;
+        filled += b < whole ? v_compress_words(bytes, column, words + filled, index + filled)
+                            : compress_words(bytes, column, x->columns, words + filled, index + filled);
     }
     block[x->blocks] = (uint16_t)filled;
-    for (size_t e = 0; e < filled; e++) {
-        uint32_t bits;
-        memcpy(&bits, value + e, sizeof bits);
-        index[e] = (uint16_t)bits;
-        value[e] = (float)(bits >> 16) / 255.0f * scale;
+    filled = (filled + 15) / 16 * 16; /* whole vectors: what lies behind the last does not count */
+    for (size_t r = 0; r < TOGETHER; r++) {
+        for (size_t e = 0; e < filled; e++) {
+            uint32_t word;
+            memcpy(&word, words + e, sizeof word);
+            value[r * x->stride + e] = (float)(word >> 8 * r & 255) / 255.0f * scale;
+        }
     }
 }
 
-/* One more element of a row: sum += value[e] * row index[e] of w. */
-INK__INLINE void sparse_add(const size_t vecs, const uint16_t *index, const float *value, size_t e, const float *w,
-                            size_t ld, vec *sum)
+/* How many vectors of columns to take together when `columns` are left: SPARSE_VECS, 2 or 1. */
+INK__INLINE size_t columns_together(size_t columns)
 {
-    const float *const row = w + index[e] * ld;
-    const vec x = v_set1(value[e]);
-    UNROLL
-    for (size_t v = 0; v < vecs; v++)
-        sum[v] = v_fma(x, v_load(row + v * LANES), sum[v]);
+    const size_t vecs = (columns + LANES - 1) / LANES;
+    return vecs >= SPARSE_VECS ? SPARSE_VECS : vecs >= 2 ? 2 : 1;
 }
 
-/* `width` columns of y, which are `vecs` vectors, for two rows side by side: the chains of one alone, few and long,
- * would leave the arithmetic waiting. */
-INK__INLINE void sparse_pair(const size_t vecs, const struct ink__sparse *x, size_t first, const float *w, size_t ld,
-                             const float *start, size_t start_pitch, size_t width, float *y, size_t pitch)
+/* `vecs` vectors of columns of y, of which `width` are left, for `rows` rows of a group: all of it or one. */
+INK__INLINE void sparse_rows(const size_t vecs, const size_t rows, const struct ink__sparse *x, size_t first,
+                             const float *w, size_t ld, const float *start, size_t start_pitch, size_t width, float *y,
+                             size_t pitch)
 {
-    const uint16_t *const index0 = x->index + first * x->stride, *const index1 = index0 + x->stride;
-    const float *const value0 = x->value + first * x->stride, *const value1 = value0 + x->stride;
-    const uint16_t *const ends = x->block + first * (x->blocks + 1) + x->blocks;
-    const size_t count0 = ends[0], count1 = ends[x->blocks + 1], both = count0 < count1 ? count0 : count1;
-    vec sum0[4], sum1[4];
+    const size_t group = first / TOGETHER, stride = x->stride, count = x->block[group * (x->blocks + 1) + x->blocks];
+    const uint16_t *const index = x->index + group * stride;
+    const float *const value = x->value + first * stride;
+    vec sum[TOGETHER][SPARSE_VECS];
     UNROLL
-    for (size_t v = 0; v < vecs; v++) {
-        sum0[v] = v_load(start + v * LANES);
-        sum1[v] = v_load(start + start_pitch + v * LANES);
+    for (size_t r = 0; r < rows; r++) {
+        UNROLL
+        for (size_t v = 0; v < vecs; v++)
+            sum[r][v] = v_load(start + r * start_pitch + v * LANES);
     }
-    for (size_t e = 0; e < both; e++) {
-        sparse_add(vecs, index0, value0, e, w, ld, sum0);
-        sparse_add(vecs, index1, value1, e, w, ld, sum1);
+    for (size_t e = 0; e < count; e++) {
+        const float *const row = w + index[e] * ld;
+        vec weight[SPARSE_VECS];
+        UNROLL
+        for (size_t v = 0; v < vecs; v++)
+            weight[v] = v_load(row + v * LANES);
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            const vec element = v_set1(value[r * stride + e]);
+            UNROLL
+            for (size_t v = 0; v < vecs; v++)
+                sum[r][v] = v_fma(element, weight[v], sum[r][v]);
+        }
     }
-    for (size_t e = both; e < count0; e++)
-        sparse_add(vecs, index0, value0, e, w, ld, sum0);
-    for (size_t e = both; e < count1; e++)
-        sparse_add(vecs, index1, value1, e, w, ld, sum1);
     UNROLL
-    for (size_t v = 0; v < vecs; v++) {
-        store_row(y + v * LANES, sum0[v], width - v * LANES);
-        store_row(y + pitch + v * LANES, sum1[v], width - v * LANES);
+    for (size_t r = 0; r < rows; r++) {
+        UNROLL
+        for (size_t v = 0; v < vecs; v++)
+            store_row(y + r * pitch + v * LANES, sum[r][v], width - v * LANES);
     }
-}
-
-INK__INLINE void sparse_single(const size_t vecs, const struct ink__sparse *x, size_t s, const float *w, size_t ld,
-                               const float *start, size_t width, float *y)
-{
-    const uint16_t *const index = x->index + s * x->stride;
-    const float *const value = x->value + s * x->stride;
-    const size_t count = x->block[s * (x->blocks + 1) + x->blocks];
-    vec sum[4];
-    UNROLL
-    for (size_t v = 0; v < vecs; v++)
-        sum[v] = v_load(start + v * LANES);
-    for (size_t e = 0; e < count; e++)
-        sparse_add(vecs, index, value, e, w, ld, sum);
-    UNROLL
-    for (size_t v = 0; v < vecs; v++)
-        store_row(y + v * LANES, sum[v], width - v * LANES);
 }
 
 INK__INLINE void sparse_columns(const size_t vecs, const struct ink__sparse *x, size_t first, size_t n, const float *w,
                                 size_t ld, const float *start, size_t start_pitch, size_t width, float *y, size_t pitch)
 {
     size_t s = 0;
-    for (; s + 2 <= n; s += 2)
-        sparse_pair(vecs, x, first + s, w, ld, start + s * start_pitch, start_pitch, width, y + s * pitch, pitch);
-    if (s < n)
-        sparse_single(vecs, x, first + s, w, ld, start + s * start_pitch, width, y + s * pitch);
-}
-
-/* How many vectors of columns to take together when `columns` are left: 4, 2 or 1. */
-INK__INLINE size_t columns_together(size_t columns)
-{
-    const size_t vecs = (columns + LANES - 1) / LANES;
-    return vecs >= 4 ? 4 : vecs >= 2 ? 2 : 1;
+    for (; s + TOGETHER <= n; s += TOGETHER)
+        sparse_rows(vecs, TOGETHER, x, first + s, w, ld, start + s * start_pitch, start_pitch, width, y + s * pitch,
+                    pitch);
+    for (; s < n; s++)
+        sparse_rows(vecs, 1, x, first + s, w, ld, start + s * start_pitch, start_pitch, width, y + s * pitch, pitch);
 }
 
 static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, const float *w, size_t ld,
@@ -126,8 +115,8 @@ static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, 
 {
     for (size_t j = 0, vecs; j < columns; j += vecs * LANES) {
         vecs = columns_together(columns - j);
-        if (vecs == 4)
-            sparse_columns(4, x, first, n, w + j, ld, start + j, start_pitch, columns - j, y + j, pitch);
+        if (vecs == SPARSE_VECS)
+            sparse_columns(SPARSE_VECS, x, first, n, w + j, ld, start + j, start_pitch, columns - j, y + j, pitch);
         else if (vecs == 2)
             sparse_columns(2, x, first, n, w + j, ld, start + j, start_pitch, columns - j, y + j, pitch);
         else
@@ -135,47 +124,61 @@ static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, 
     }
 }
 
-/* `count` elements, 1 or 2, of one sample times row (vecs) of dy into `vecs` vectors of columns of dw (inputs, ld): all
- * are loaded before any is stored, since a load waits for a store before it whose address ends like its own. */
-INK__INLINE void sparse_scatter(const size_t vecs, const size_t count, const uint16_t *index, const float *value,
-                                const vec *row, float *dw, size_t ld, size_t room)
+/* Elements begin .. end of `rows` rows of a group, all of it or one, into `vecs` vectors of columns of dw (inputs, ld),
+ * whose rows have `room` from there on. The rows of dy are padded with zeros, so that dw's padding is written with the
+ * rest, in whole vectors, and stays zero. */
+INK__INLINE void sparse_scatter(const size_t vecs, const size_t rows, const struct ink__sparse *x, size_t first,
+                                size_t begin, size_t end, const float *dy, size_t pitch, size_t width, float *dw,
+                                size_t ld, size_t room)
 {
-    vec sum[2][4];
-    float *to[2];
+    const size_t stride = x->stride;
+    const uint16_t *const index = x->index + first / TOGETHER * stride;
+    const float *const value = x->value + first * stride;
+    vec row[TOGETHER][SPARSE_VECS];
     UNROLL
-    for (size_t e = 0; e < count; e++) {
-        const vec x = v_set1(value[e]);
-        to[e] = dw + index[e] * ld;
+    for (size_t r = 0; r < rows; r++) {
         UNROLL
         for (size_t v = 0; v < vecs; v++)
-            sum[e][v] = v_fma(x, row[v], v_load(to[e] + v * LANES));
+            row[r][v] = v * LANES < width ? load_row(dy + r * pitch + v * LANES, width - v * LANES) : v_set1(0.0f);
     }
-    UNROLL
-    for (size_t e = 0; e < count; e++) {
+    for (size_t e = begin; e < end; e++) {
+        float *const to = dw + index[e] * ld;
+        vec sum[SPARSE_VECS];
+        UNROLL
+        for (size_t v = 0; v < vecs; v++)
+            sum[v] = v_load(to + v * LANES);
+        UNROLL
+        for (size_t r = 0; r < rows; r++) {
+            const vec element = v_set1(value[r * stride + e]);
+            UNROLL
+            for (size_t v = 0; v < vecs; v++)
+                sum[v] = v_fma(element, row[r][v], sum[v]);
+        }
         UNROLL
         for (size_t v = 0; v < vecs; v++) {
             if (vecs > 1) /* rows are whole vectors then */
-                v_store(to[e] + v * LANES, sum[e][v]);
+                v_store(to + v * LANES, sum[v]);
             else
-                store_row(to[e], sum[e][v], room);
+                store_row(to, sum[v], room);
         }
     }
 }
 
-/* Elements begin .. end of one sample into `vecs` vectors of columns of dw, whose rows have `room` from there on. The
- * row of dy is padded with zeros, so that dw's padding is written with the rest, in whole vectors, and stays zero. */
-INK__INLINE void sparse_sample(const size_t vecs, const uint16_t *index, const float *value, size_t begin, size_t end,
-                               const float *dy, size_t width, float *dw, size_t ld, size_t room)
+/* Blocks first .. last of n samples. */
+INK__INLINE void sparse_samples(const size_t vecs, const struct ink__sparse *x, size_t n, const float *dy, size_t pitch,
+                                size_t width, size_t first, size_t last, float *dw, size_t ld, size_t room)
 {
-    vec row[4];
-    UNROLL
-    for (size_t v = 0; v < vecs; v++)
-        row[v] = v * LANES < width ? load_row(dy + v * LANES, width - v * LANES) : v_set1(0.0f);
-    size_t e = begin;
-    for (; e + 2 <= end; e += 2)
-        sparse_scatter(vecs, 2, index + e, value + e, row, dw, ld, room);
-    if (e < end)
-        sparse_scatter(vecs, 1, index + e, value + e, row, dw, ld, room);
+    for (size_t s = 0; s < n;) {
+        const uint16_t *const block = x->block + s / TOGETHER * (x->blocks + 1);
+        const size_t begin = block[first], end = block[last];
+        if (s + TOGETHER <= n) {
+            sparse_scatter(vecs, TOGETHER, x, s, begin, end, dy + s * pitch, pitch, width, dw, ld, room);
+            s += TOGETHER;
+        } else {
+            sparse_scatter(vecs, 1, x, s, begin, end, dy + s * pitch, pitch, width, dw, ld, room);
+            s++;
+        }
+    }
 }
 
 /* The caller asks for so few rows and columns that they stay in the first cache while the samples go by. */
@@ -186,17 +189,11 @@ static void sparse_gradient(const struct ink__sparse *x, size_t n, const float *
     memset(dw + begin * ld, 0, (end - begin) * ld * sizeof *dw);
     for (size_t j = 0, vecs; j < columns; j += vecs * LANES) {
         vecs = columns_together(columns - j);
-        for (size_t s = 0; s < n; s++) {
-            const uint16_t *const index = x->index + s * x->stride;
-            const float *const value = x->value + s * x->stride, *const row = dy + s * pitch + j;
-            const uint16_t *const block = x->block + s * (x->blocks + 1);
-            const size_t from = block[first], to = block[last];
-            if (vecs == 4)
-                sparse_sample(4, index, value, from, to, row, columns - j, dw + j, ld, ld - j);
-            else if (vecs == 2)
-                sparse_sample(2, index, value, from, to, row, columns - j, dw + j, ld, ld - j);
-            else
-                sparse_sample(1, index, value, from, to, row, columns - j, dw + j, ld, ld - j);
-        }
+        if (vecs == SPARSE_VECS)
+            sparse_samples(SPARSE_VECS, x, n, dy + j, pitch, columns - j, first, last, dw + j, ld, ld - j);
+        else if (vecs == 2)
+            sparse_samples(2, x, n, dy + j, pitch, columns - j, first, last, dw + j, ld, ld - j);
+        else
+            sparse_samples(1, x, n, dy + j, pitch, columns - j, first, last, dw + j, ld, ld - j);
     }
 }
