@@ -5,12 +5,12 @@ static void from_bytes(const uint8_t *bytes, size_t count, size_t channels, cons
     if (channels == 1) {
         const float m = mean[0], s = scale[0];
         for (size_t i = 0; i < count; i++)
-            y[i] = ((float)bytes[i] / 255.0f - m) * s;
+            y[i] = (ink__intensity(bytes[i]) - m) * s;
         return;
     }
     for (size_t i = 0; i < count; i += channels)
         for (size_t c = 0; c < channels; c++)
-            y[i + c] = ((float)bytes[i + c] / 255.0f - mean[c]) * scale[c];
+            y[i + c] = (ink__intensity(bytes[i + c]) - mean[c]) * scale[c];
 }
 
 /* One loop an activation. `value` may use x[i]. */

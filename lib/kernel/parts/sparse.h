@@ -50,7 +50,7 @@ static void sparse_pack(const struct ink__sparse *x, size_t row, const uint8_t *
         for (size_t e = 0; e < filled; e++) {
             uint32_t word;
             memcpy(&word, words + e, sizeof word);
-            value[r * x->stride + e] = (float)(word >> 8 * r & 255) / 255.0f * scale;
+            value[r * x->stride + e] = ink__intensity(word >> 8 * r & 255) * scale;
         }
     }
 }
