@@ -18,7 +18,7 @@
 
 /* ---- Element by element ------------------------------------------------------------------------------------------ */
 
-static void from_bytes(void **state)
+static void inputs(void **state)
 {
     (void)state;
     for (size_t channels = 1; channels <= 4; channels++) {
@@ -35,7 +35,15 @@ static void from_bytes(void **state)
                 (*k)->from_bytes(bytes, count, channels, mean, scale, y);
                 assert_same("from_bytes", *k, y, expected, count);
             }
-            release("from_bytes");
+            float *x = floats(count);
+            for (size_t i = 0; i < count; i++)
+                expected[i] = (x[i] - mean[i % channels]) * scale[i % channels];
+            for (const struct ink__kernels **k = kernel_sets; *k != NULL; k++) {
+                float *y = floats(count);
+                (*k)->from_floats(x, count, channels, mean, scale, y);
+                assert_same("from_floats", *k, y, expected, count);
+            }
+            release("from_bytes, from_floats");
         }
     }
 }
@@ -552,9 +560,9 @@ static void warp(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(from_bytes), cmocka_unit_test(activations), cmocka_unit_test(activations_at_the_edges),
-        cmocka_unit_test(softmax),    cmocka_unit_test(sums),        cmocka_unit_test(max_pool),
-        cmocka_unit_test(mean_pool),  cmocka_unit_test(optimizers),  cmocka_unit_test(average),
+        cmocka_unit_test(inputs),    cmocka_unit_test(activations), cmocka_unit_test(activations_at_the_edges),
+        cmocka_unit_test(softmax),   cmocka_unit_test(sums),        cmocka_unit_test(max_pool),
+        cmocka_unit_test(mean_pool), cmocka_unit_test(optimizers),  cmocka_unit_test(average),
         cmocka_unit_test(warp),
     };
     return cmocka_run_group_tests(tests, kernels_setup, NULL);

@@ -128,10 +128,11 @@ struct ink__kernels {
     void (*sparse_gradient)(const struct ink__sparse *x, size_t n, const float *dy, size_t pitch, size_t columns,
                             size_t begin, size_t end, float *dw, size_t ld);
 
-    /* y = (byte / 255 - mean) * scale for `count` bytes of one channel run: element i belongs to channel i % channels.
-     */
+    /* y = (byte / 255 - mean) * scale and y = (x - mean) * scale for `count` elements, whole pixels: element i belongs
+     * to channel i % channels. */
     void (*from_bytes)(const uint8_t *bytes, size_t count, size_t channels, const float *mean, const float *scale,
                        float *y);
+    void (*from_floats)(const float *x, size_t count, size_t channels, const float *mean, const float *scale, float *y);
 
     /* `to` and `from` are (height, width, channels) and do not overlap. */
     void (*warp)(const struct ink__warp *warp, const uint8_t *from, uint8_t *to);

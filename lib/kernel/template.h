@@ -65,6 +65,7 @@ const struct ink__kernels PASTE(ink__kernels_, SET) = {
     .sparse_forward = sparse_forward,
     .sparse_gradient = sparse_gradient,
     .from_bytes = from_bytes,
+    .from_floats = from_floats,
     .warp = warp,
     .activate = activate,
     .activate_backward = activate_backward,

@@ -11,64 +11,70 @@ static void load_input(const struct ink__worker *worker, size_t first, size_t n)
 {
     const struct ink__plan *plan = worker->plan;
     const struct ink__batch *batch = worker->batch;
+    const struct ink__kernels *kernels = worker->kernels;
     const size_t size = plan->value[0].size, channels = plan->net->input.channels;
+    const float *mean = plan->net->mean, *scale = plan->input_scale;
     float *x = ink__at(&plan->value[0], worker->thread, first);
-    for (size_t s = 0; s < n; s++, x += size) {
-        if (batch->floats == NULL) {
-            worker->kernels->from_bytes(batch->image(batch->context, first + s, worker->thread), size, channels,
-                                        plan->net->mean, plan->input_scale, x);
-            continue;
-        }
-        const float *from = batch->floats + (first + s) * size;
-        for (size_t i = 0; i < size; i++)
-            x[i] = (from[i] - plan->net->mean[i % channels]) * plan->input_scale[i % channels];
+    if (batch->floats != NULL) {
+        kernels->from_floats(batch->floats + first * size, n * size, channels, mean, scale, x);
+        return;
     }
+    for (size_t s = first; s < first + n; s++, x += size)
+        kernels->from_bytes(batch->image(batch->context, s, worker->thread), size, channels, mean, scale, x);
 }
 
-/* What sparse_pack does, from intensities, of which zero is zero to the layer too. */
-static void pack_floats(const struct ink__sparse *x, size_t row, const float *const from[INK__SPARSE_ROWS], float scale)
+/* What sparse_pack does, for `rows` rows of intensities that are `pitch` apart. Zero is zero to the layer too. */
+static void pack_floats(const struct ink__sparse *x, size_t row, const float *from, size_t pitch, size_t rows,
+                        float scale)
 {
     const size_t group = row / INK__SPARSE_ROWS;
     uint16_t *const index = x->index + group * x->stride, *const block = x->block + group * (x->blocks + 1);
-    float *const value = x->value + row * x->stride;
     size_t filled = 0;
-    for (size_t i = 0; i < x->columns; i++) {
-        bool some = false;
-        if (i % INK__SPARSE_BLOCK == 0)
-            block[i / INK__SPARSE_BLOCK] = (uint16_t)filled;
-        index[filled] = (uint16_t)i;
-        for (size_t r = 0; r < INK__SPARSE_ROWS; r++) {
-            value[r * x->stride + filled] = from[r][i] * scale;
-            some |= from[r][i] != 0.0f;
+    for (size_t b = 0; b < x->blocks; b++) {
+        const size_t begin = b * INK__SPARSE_BLOCK, left = x->columns - begin;
+        const size_t count = left < INK__SPARSE_BLOCK ? left : INK__SPARSE_BLOCK;
+        int some[INK__SPARSE_BLOCK] = { 0 };
+        for (size_t r = 0; r < rows; r++)
+            for (size_t i = 0; i < count; i++)
+                some[i] |= from[r * pitch + begin + i] != 0.0f;
+        block[b] = (uint16_t)filled;
+        for (size_t i = 0; i < count; i++) {
+            index[filled] = (uint16_t)(begin + i);
+            filled += (size_t)some[i];
         }
-        filled += some;
     }
     block[x->blocks] = (uint16_t)filled;
+    for (size_t r = 0; r < rows; r++)
+        for (size_t e = 0; e < filled; e++)
+            x->value[(row + r) * x->stride + e] = from[r * pitch + index[e]] * scale;
+}
+
+/* The same from the bytes of images. Rows of the last group that have no sample repeat the last. */
+static void pack_images(const struct ink__worker *worker, size_t row, size_t begin, size_t rows)
+{
+    const struct ink__plan *plan = worker->plan;
+    const struct ink__batch *batch = worker->batch;
+    const uint8_t *bytes[INK__SPARSE_ROWS];
+    for (size_t r = 0; r < INK__SPARSE_ROWS; r++)
+        bytes[r] = r < rows ? batch->image(batch->context, row + r, worker->thread) + begin : bytes[r - 1];
+    worker->kernels->sparse_pack(&plan->sparse[worker->band], row, bytes, plan->input_scale[0]);
 }
 
 _Static_assert(INK__CHUNK % INK__SPARSE_ROWS == 0, "chunks are whole groups");
 
-/* The worker's band of the inputs of n samples. Rows of the last group that have no sample repeat the last. */
+/* The worker's band of the inputs of n samples. */
 static void pack_input(const struct ink__worker *worker, size_t first, size_t n)
 {
     const struct ink__plan *plan = worker->plan;
-    const struct ink__batch *batch = worker->batch;
+    const float *floats = worker->batch->floats;
     const size_t size = plan->value[0].size, begin = ink__band(plan, worker->band).begin;
-    const struct ink__sparse *const x = &plan->sparse[worker->band];
-    for (size_t s = first; s < first + n; s += INK__SPARSE_ROWS) {
-        const float *floats[INK__SPARSE_ROWS] = { NULL };
-        const uint8_t *bytes[INK__SPARSE_ROWS] = { NULL };
-        for (size_t r = 0; r < INK__SPARSE_ROWS; r++) {
-            const size_t i = s + r < first + n ? s + r : first + n - 1;
-            if (batch->floats != NULL)
-                floats[r] = batch->floats + i * size + begin;
-            else
-                bytes[r] = batch->image(batch->context, i, worker->thread) + begin;
-        }
-        if (batch->floats != NULL)
-            pack_floats(x, s, floats, plan->input_scale[0]);
+    for (size_t row = first; row < first + n; row += INK__SPARSE_ROWS) {
+        const size_t left = first + n - row, rows = left < INK__SPARSE_ROWS ? left : INK__SPARSE_ROWS;
+        if (floats != NULL)
+            pack_floats(&plan->sparse[worker->band], row, floats + row * size + begin, size, rows,
+                        plan->input_scale[0]);
         else
-            worker->kernels->sparse_pack(x, s, bytes, plan->input_scale[0]);
+            pack_images(worker, row, begin, rows);
     }
 }
 

@@ -1,16 +1,25 @@
 /* Element by element: activations, softmax, sums. Plain loops for the compiler to vectorise. A part of template.h. */
+/* y = (intensity - mean) * scale, channel by channel; `intensity` may use i. Of one channel the loop is a vector's. */
+#define NORMALISE(intensity)                                                                                           \
+    if (channels == 1) {                                                                                               \
+        const float m = mean[0], s = scale[0];                                                                         \
+        for (size_t i = 0; i < count; i++)                                                                             \
+            y[i] = ((intensity)-m) * s;                                                                                \
+        return;                                                                                                        \
+    }                                                                                                                  \
+    for (size_t i = 0; i < count;)                                                                                     \
+        for (size_t c = 0; c < channels; c++, i++)                                                                     \
+    y[i] = ((intensity)-mean[c]) * scale[c]
+
 static void from_bytes(const uint8_t *bytes, size_t count, size_t channels, const float *mean, const float *scale,
                        float *y)
 {
-    if (channels == 1) {
-        const float m = mean[0], s = scale[0];
-        for (size_t i = 0; i < count; i++)
-            y[i] = (ink__intensity(bytes[i]) - m) * s;
-        return;
-    }
-    for (size_t i = 0; i < count; i += channels)
-        for (size_t c = 0; c < channels; c++)
-            y[i + c] = (ink__intensity(bytes[i + c]) - mean[c]) * scale[c];
+    NORMALISE(ink__intensity(bytes[i]));
+}
+
+static void from_floats(const float *x, size_t count, size_t channels, const float *mean, const float *scale, float *y)
+{
+    NORMALISE(x[i]);
 }
 
 /* One loop an activation. `value` may use x[i]. */
