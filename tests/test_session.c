@@ -1,4 +1,4 @@
-/* What a session tells of its layers. */
+/* What a session tells of its layers; and that images come in as bytes or as floats, alone or together. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,8 +62,41 @@ static void test_layers(void **state)
     }
 }
 
+/* Mostly zero, as the lists of a sparse first layer have it; convolutions see all of it. */
+static void test_images(void **state)
+{
+    (void)state;
+    static const char *const specs[] = { "dense 9 relu, dense 5", "conv 3 3x3 relu, dense 5" };
+    for (size_t n = 0; n < sizeof specs / sizeof specs[0]; n++) {
+        struct ink_error err = { 0 };
+        struct ink_net *net = NULL;
+        struct ink_session *session = NULL;
+        static uint8_t bytes[IMAGES * 64 + 64];
+        static float floats[IMAGES * 64 + 64], expected[IMAGES * CLASSES], found[IMAGES * CLASSES];
+        if (ink_net_new(&net, (struct ink_shape){ 8, 8, 1 }, specs[n], NULL, 7, &err) != INK_OK ||
+            ink_session_new(&session, net, IMAGES, NULL, &err) != INK_OK)
+            fail_msg("%s", err.message);
+        for (size_t i = 0; i < sizeof bytes; i++) {
+            const uint32_t random = (uint32_t)i * 2654435761u >> 16;
+            bytes[i] = (uint8_t)(random % 4 == 0 ? random >> 8 : 0);
+            floats[i] = (float)bytes[i] / 255.0f;
+        }
+        for (size_t i = 0; i < IMAGES; i++)
+            ink_session_run_bytes(session, bytes + i * 64, 1, expected + i * CLASSES);
+        for (size_t count = 1; count <= IMAGES; count++) {
+            ink_session_run_bytes(session, bytes, count, found);
+            assert_memory_equal(found, expected, count * CLASSES * sizeof *found);
+            memset(found, 0, sizeof found);
+            ink_session_run(session, floats, count, found);
+            assert_memory_equal(found, expected, count * CLASSES * sizeof *found);
+        }
+        ink_session_free(session);
+        ink_net_free(net);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_layers) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_layers), cmocka_unit_test(test_images) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
