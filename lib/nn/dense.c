@@ -30,7 +30,7 @@ static void dense_take(struct ink__work *work, struct ink__plan *plan)
     work->row_weight = ink__table(plan, in);
     if (work->need_dx) {
         work->ld_t = ink__ld(in);
-        work->transposed = ink__arena_take(&plan->arena, out * work->ld_t, sizeof *work->transposed);
+        work->transposed = ink__arena_take(&plan->arena, plan->threads * out * work->ld_t, sizeof *work->transposed);
     }
 }
 
@@ -41,18 +41,23 @@ static void dense_fill(struct ink__work *work, const struct ink__plan *plan)
     ink__table_fill(work->row_weight, inputs(work), work->ld);
 }
 
-/* W^T, a block of 16 inputs at a time so that a line written is written whole. */
-static void dense_pack(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range, bool whole)
+static float *transposed_of(const struct ink__work *work, size_t thread)
 {
-    (void)plan;
-    (void)whole;
+    return work->transposed + thread * outputs(work) * work->ld_t;
+}
+
+/* W^T, a block of 16 inputs at a time so that a line written is written whole. */
+static void dense_turn(const struct ink__work *work, size_t thread)
+{
+    const size_t in = inputs(work);
     if (!work->need_dx)
         return;
-    for (size_t block = range.begin; block < range.end; block += 16) {
-        const size_t end = block + 16 < range.end ? block + 16 : range.end;
+    float *transposed = transposed_of(work, thread);
+    for (size_t block = 0; block < in; block += 16) {
+        const size_t end = block + 16 < in ? block + 16 : in;
         for (size_t o = 0; o < outputs(work); o++)
             for (size_t i = block; i < end; i++)
-                work->transposed[o * work->ld_t + i] = work->weight[i * work->ld + o];
+                transposed[o * work->ld_t + i] = work->weight[i * work->ld + o];
     }
 }
 
@@ -93,7 +98,7 @@ static void dense_backward(const struct ink__work *work, const struct ink__worke
                                                .a = io->dy,
                                                .a_row = work->row_out,
                                                .a_step = 1,
-                                               .b = work->transposed,
+                                               .b = transposed_of(work, worker->thread),
                                                .ldb = work->ld_t,
                                                .c = io->dx,
                                                .c_row = work->row_in });
@@ -145,7 +150,7 @@ static void dense_gradient(const struct ink__work *work, const struct ink__plan 
 const struct ink__layer_type ink__dense = {
     .take = dense_take,
     .fill = dense_fill,
-    .pack = dense_pack,
+    .turn = dense_turn,
     .forward = dense_forward,
     .backward = dense_backward,
     .gradient = dense_gradient,

@@ -148,6 +148,7 @@ static void take(struct ink__plan *plan)
     const struct ink_net *net = plan->net;
     const size_t threads = plan->threads;
     plan->unit = ink__table(plan, plan->unit_count);
+    plan->turned = ink__arena_take(&plan->arena, threads, sizeof *plan->turned);
     plan->log_sum = ink__arena_take(&plan->arena, threads * INK__CHUNK, sizeof *plan->log_sum);
     plan->target = ink__arena_take(&plan->arena, threads * ink__ld(net->classes), sizeof *plan->target);
     plan->weights =

@@ -48,7 +48,7 @@ struct ink__work {
     bool need_dx; /* some layer before this one learns */
 
     int32_t *row_in, *row_out, *row_weight; /* dense: i * in, i * out, i * ld */
-    float *transposed;                      /* dense: (out, ld_t) */
+    float *transposed;                      /* dense: (threads, out, ld_t), see `turn` */
     size_t ld_t;
 
     struct ink__conv *conv;
@@ -78,6 +78,9 @@ struct ink__layer_type {
     void (*fill)(struct ink__work *work, const struct ink__plan *plan);
     /* Packs the weights anew after they changed: rows `range` of the weight matrix, and the vectors if `whole`. */
     void (*pack)(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range, bool whole);
+    /* What a thread makes of the weights for itself, before it goes back in a step. Shared, it would travel twice: to who
+     * writes it, and to who reads it, while the weights it is made of are in every thread's cache, for going forward. */
+    void (*turn)(const struct ink__work *work, size_t thread);
     ink__run_fn *forward, *backward;
     /* Forms the gradient of rows `range` of the weight matrix, and of the vectors if `whole`. */
     void (*gradient)(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range, bool whole);
@@ -104,6 +107,11 @@ struct ink__batch {
     float smoothing; /* of the labels */
 };
 
+/* The step for which a thread has turned the weights: a line of its own. */
+struct ink__turned {
+    _Alignas(64) size_t step;
+};
+
 /* One thread's place in a run. */
 struct ink__worker {
     struct ink__plan *plan;
@@ -126,6 +134,7 @@ struct ink__plan {
     size_t *segment;        /* (segments + 1) first layers: the second and later begin with a norm, see plan.c */
     size_t segments;
     size_t count; /* samples of the batch being run */
+    size_t step;  /* counts */
     struct ink__arena arena;
     float *weights;              /* the net's own in training, a folded copy otherwise */
     float *gradient;             /* in the layout of the weights */
@@ -140,6 +149,7 @@ struct ink__plan {
     float *band_sums;                       /* (batch, sums_ld) of the first layer, up to the last band but one */
     size_t sums_ld;                         /* whole vectors of 16: one that is read is all of one thread's making */
     atomic_uint *bands_done;                /* (chunks of the batch) the last band that is in their sums, from 1 on */
+    struct ink__turned *turned;             /* (threads) */
     float *log_sum;                         /* (threads, INK__CHUNK) */
     float *target;                          /* (threads, classes padded) */
     float input_scale[4];                   /* 1 / deviation by channel */

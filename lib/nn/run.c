@@ -177,6 +177,17 @@ static void backward_segment(struct ink__worker *worker, size_t s, size_t first,
         backward(worker, i, first, n);
 }
 
+/* Once a step for every thread that takes part. */
+static void turn_weights(const struct ink__plan *plan, size_t thread)
+{
+    if (plan->turned[thread].step == plan->step)
+        return;
+    plan->turned[thread].step = plan->step;
+    for (size_t i = 0; i < plan->layer_count; i++)
+        if (type_of(plan, i)->turn != NULL)
+            type_of(plan, i)->turn(&plan->work[i], thread);
+}
+
 typedef void segment_fn(struct ink__worker *worker, size_t s, size_t first, size_t n);
 
 /* One pass of a step: a segment, forward or back. */
@@ -199,6 +210,7 @@ static void run_group(void *context, size_t group, size_t thread)
                                   .group_starts = true };
     const struct ink__range samples = ink__part(group, INK__GROUPS, pass->batch->count);
     size_t first = samples.begin;
+    turn_weights(pass->plan, thread);
     do {
         const size_t left = samples.end - first;
         const size_t n = left < INK__CHUNK ? left : INK__CHUNK;
@@ -227,6 +239,7 @@ void ink__plan_step(struct ink__plan *plan, struct ink__pool *pool, const struct
 {
     struct pass pass = { .plan = plan, .batch = batch, .run = forward_segment };
     plan->count = batch->count;
+    plan->step++;
     if (plan->sparse_input)
         ink__pool_do(pool, plan->bands * ink__chunks(batch->count), run_band, &pass);
     for (size_t s = 0; s < plan->segments; s++) {
