@@ -133,11 +133,6 @@ static void take_lists(struct ink__plan *plan, struct ink__sparse *x, struct ink
 
 static void take_sparse_layer(struct ink__plan *plan)
 {
-    size_t sums;
-    plan->sums_ld = (plan->value[1].size + INK__LD - 1) / INK__LD * INK__LD;
-    if (!ink__multiply(&sums, plan->batch, plan->sums_ld))
-        plan->arena.overflow = true;
-    plan->band_sums = ink__arena_take(&plan->arena, plan->bands > 1 ? sums : 0, sizeof *plan->band_sums);
     plan->bands_done = ink__arena_take(&plan->arena, ink__chunks(plan->batch), sizeof *plan->bands_done);
     for (size_t b = 0; b < plan->bands; b++)
         take_lists(plan, &plan->sparse[b], ink__band(plan, b));

@@ -146,8 +146,6 @@ struct ink__plan {
     bool sparse_input; /* the first layer is dense and its images are mostly zero */
     size_t bands;      /* of inputs, into which a sparse first layer is split for several threads; else 1 */
     struct ink__sparse sparse[INK__GROUPS]; /* (bands) the images' lists */
-    float *band_sums;                       /* (batch, sums_ld) of the first layer, up to the last band but one */
-    size_t sums_ld;                         /* whole vectors of 16: one that is read is all of one thread's making */
     atomic_uint *bands_done;                /* (chunks of the batch) the last band that is in their sums, from 1 on */
     struct ink__turned *turned;             /* (threads) */
     float *log_sum;                         /* (threads, INK__CHUNK) */

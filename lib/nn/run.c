@@ -78,23 +78,21 @@ static void pack_input(const struct ink__worker *worker, size_t first, size_t n)
     }
 }
 
-/* The worker's band of a sparse first layer for n samples: the chains go on from the sums of the band before it. Its
- * activation is left to `forward`. */
+/* The worker's band of a sparse first layer for n samples: the chains go on from the sums that the band before it left.
+ * Its activation is left to `forward`. */
 static void sparse_layer(const struct ink__worker *worker, size_t first, size_t n)
 {
     const struct ink__plan *plan = worker->plan;
     const struct ink__work *work = &plan->work[0];
     const size_t band = worker->band, outputs = plan->value[1].size;
     const float *weight = work->weight + ink__band(plan, band).begin * work->ld;
-    float *const sums = plan->band_sums + first * plan->sums_ld;
-    const bool is_first = band == 0, is_last = band + 1 == plan->bands;
+    float *const y = ink__at(&plan->value[1], worker->thread, first);
     atomic_uint *const done = &plan->bands_done[first / INK__CHUNK];
     pack_input(worker, first, n);
-    if (!is_first)
+    if (band > 0)
         ink__await(done, (unsigned)band);
-    worker->kernels->sparse_forward(
-        &plan->sparse[band], first, n, weight, work->ld, is_first ? work->bias : sums, is_first ? 0 : plan->sums_ld,
-        outputs, is_last ? ink__at(&plan->value[1], worker->thread, first) : sums, is_last ? outputs : plan->sums_ld);
+    worker->kernels->sparse_forward(&plan->sparse[band], first, n, weight, work->ld, band > 0 ? y : work->bias,
+                                    band > 0 ? outputs : 0, outputs, y, outputs);
     atomic_store_explicit(done, (unsigned)band + 1, memory_order_release);
 }
 

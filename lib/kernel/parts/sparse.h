@@ -75,7 +75,7 @@ INK__INLINE void sparse_rows(const size_t vecs, const size_t rows, const struct 
     for (size_t r = 0; r < rows; r++) {
         UNROLL
         for (size_t v = 0; v < vecs; v++)
-            sum[r][v] = v_load(start + r * start_pitch + v * LANES);
+            sum[r][v] = load_row(start + r * start_pitch + v * LANES, width - v * LANES);
     }
     for (size_t e = 0; e < count; e++) {
         const float *const row = w + index[e] * ld;
@@ -139,7 +139,7 @@ INK__INLINE void sparse_scatter(const size_t vecs, const size_t rows, const stru
     for (size_t r = 0; r < rows; r++) {
         UNROLL
         for (size_t v = 0; v < vecs; v++)
-            row[r][v] = v * LANES < width ? load_row(dy + r * pitch + v * LANES, width - v * LANES) : v_set1(0.0f);
+            row[r][v] = load_row(dy + r * pitch + v * LANES, width - v * LANES);
     }
     for (size_t e = begin; e < end; e++) {
         float *const to = dw + index[e] * ld;
