@@ -78,6 +78,22 @@ static void pack_input(const struct ink__worker *worker, size_t first, size_t n)
     }
 }
 
+static const struct ink__layer_type *type_of(const struct ink__plan *plan, size_t i)
+{
+    return ink__layer_types[plan->layers[i].kind];
+}
+
+/* Once a step for every thread that takes part. */
+static void turn_weights(const struct ink__plan *plan, size_t thread)
+{
+    if (plan->turned[thread].step == plan->step)
+        return;
+    plan->turned[thread].step = plan->step;
+    for (size_t i = 0; i < plan->layer_count; i++)
+        if (type_of(plan, i)->turn != NULL)
+            type_of(plan, i)->turn(&plan->work[i], thread);
+}
+
 /* The worker's band of a sparse first layer for n samples: the chains go on from the sums that the band before it left.
  * Its activation is left to `forward`. */
 static void sparse_layer(const struct ink__worker *worker, size_t first, size_t n)
@@ -89,8 +105,10 @@ static void sparse_layer(const struct ink__worker *worker, size_t first, size_t 
     float *const y = ink__at(&plan->value[1], worker->thread, first);
     atomic_uint *const done = &plan->bands_done[first / INK__CHUNK];
     pack_input(worker, first, n);
-    if (band > 0)
+    if (band > 0) {
+        turn_weights(plan, worker->thread);
         ink__await(done, (unsigned)band);
+    }
     worker->kernels->sparse_forward(&plan->sparse[band], first, n, weight, work->ld, band > 0 ? y : work->bias,
                                     band > 0 ? outputs : 0, outputs, y, outputs);
     atomic_store_explicit(done, (unsigned)band + 1, memory_order_release);
@@ -115,11 +133,6 @@ static struct ink__io io_of(const struct ink__worker *worker, size_t i, size_t f
     else if (layer->kind == INK__OPEN && plan->training)
         io.partner = ink__at(&plan->slope[layer->partner + 1], thread, first);
     return io;
-}
-
-static const struct ink__layer_type *type_of(const struct ink__plan *plan, size_t i)
-{
-    return ink__layer_types[plan->layers[i].kind];
 }
 
 static void forward(const struct ink__worker *worker, size_t begin, size_t end, size_t first, size_t n)
@@ -175,17 +188,6 @@ static void backward_segment(struct ink__worker *worker, size_t s, size_t first,
         backward(worker, i, first, n);
 }
 
-/* Once a step for every thread that takes part. */
-static void turn_weights(const struct ink__plan *plan, size_t thread)
-{
-    if (plan->turned[thread].step == plan->step)
-        return;
-    plan->turned[thread].step = plan->step;
-    for (size_t i = 0; i < plan->layer_count; i++)
-        if (type_of(plan, i)->turn != NULL)
-            type_of(plan, i)->turn(&plan->work[i], thread);
-}
-
 typedef void segment_fn(struct ink__worker *worker, size_t s, size_t first, size_t n);
 
 /* One pass of a step: a segment, forward or back. */
@@ -231,6 +233,8 @@ static void run_band(void *context, size_t item, size_t thread)
                                         .thread = thread,
                                         .band = item / chunks };
     sparse_layer(&worker, first, left < INK__CHUNK ? left : INK__CHUNK);
+    if (left <= INK__CHUNK)
+        turn_weights(pass->plan, thread);
 }
 
 void ink__plan_step(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch)
