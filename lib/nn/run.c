@@ -4,7 +4,7 @@
 
 #include "nn/plan.h"
 
-/* ---- Input ------------------------------------------------------------------------------------------------------- */
+/* ---- Input, and a sparse first layer ----------------------------------------------------------------------------- */
 
 /* The input of n samples, for a network whose first layer is not sparse. */
 static void load_input(const struct ink__worker *worker, size_t first, size_t n)
@@ -83,7 +83,7 @@ static const struct ink__layer_type *type_of(const struct ink__plan *plan, size_
     return ink__layer_types[plan->layers[i].kind];
 }
 
-/* Once a step for every thread that takes part. */
+/* Once a step for every thread that takes part, the first time that it has nothing better to do. */
 static void turn_weights(const struct ink__plan *plan, size_t thread)
 {
     if (plan->turned[thread].step == plan->step)
@@ -106,7 +106,7 @@ static void sparse_layer(const struct ink__worker *worker, size_t first, size_t 
     atomic_uint *const done = &plan->bands_done[first / INK__CHUNK];
     pack_input(worker, first, n);
     if (band > 0) {
-        turn_weights(plan, worker->thread);
+        turn_weights(plan, worker->thread); /* something to do until the band before this one is a chunk ahead */
         ink__await(done, (unsigned)band);
     }
     worker->kernels->sparse_forward(&plan->sparse[band], first, n, weight, work->ld, band > 0 ? y : work->bias,
@@ -233,7 +233,7 @@ static void run_band(void *context, size_t item, size_t thread)
                                         .thread = thread,
                                         .band = item / chunks };
     sparse_layer(&worker, first, left < INK__CHUNK ? left : INK__CHUNK);
-    if (left <= INK__CHUNK)
+    if (left <= INK__CHUNK) /* all chunks are done, but the bands behind this one are not */
         turn_weights(pass->plan, thread);
 }
 

@@ -189,8 +189,8 @@ static const uint8_t *pixels_of(const struct ink_trainer *t, size_t i)
 }
 
 /* Images come in random order out of memory that no cache holds: the next group of a sparse layer is asked for while
- * this one is used. Their pages are asked for many at a time, because a request whose page the processor does not know holds up
- * everything until it was looked up, but several are looked up at once. */
+ * this one is used. Their pages are asked for many at a time, because a request whose page the processor does not know
+ * holds up everything until it was looked up, but several are looked up at once. */
 #define PAGES_AT_ONCE ((size_t)32)
 static const uint8_t *image_of(void *context, size_t i, size_t thread)
 {
