@@ -138,7 +138,7 @@ static struct ink__sparse sparse_room(size_t n, size_t inputs)
                                  .block = guard_array(groups * (blocks + 1), sizeof(uint16_t)) };
 }
 
-/* Where row `r` of a group that begins with row `first` of `n` has its bytes: rows that are not there repeat the last. */
+/* Where row `r` of a group that begins with row `first` of `n` has its bytes: rows past the end repeat the last. */
 static size_t source(size_t first, size_t r, size_t n)
 {
     return first + r < n ? first + r : n - 1;

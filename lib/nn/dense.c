@@ -30,7 +30,10 @@ static void dense_take(struct ink__work *work, struct ink__plan *plan)
     work->row_weight = ink__table(plan, in);
     if (work->need_dx) {
         work->ld_t = ink__ld(in);
-        work->transposed = ink__arena_take(&plan->arena, plan->threads * out * work->ld_t, sizeof *work->transposed);
+        size_t floats;
+        if (!ink__multiply(&floats, plan->threads, out * work->ld_t))
+            plan->arena.overflow = true;
+        work->transposed = ink__arena_take(&plan->arena, floats, sizeof *work->transposed);
     }
 }
 

@@ -8,8 +8,9 @@
 #include "base/error.h"
 
 /* Below this share of non-zero bytes the sparse first layer is faster than the dense one: it leaves out the pixels that
- * are zero in a whole group of images, the dense one has larger tiles. By epochs of MNIST (19%) and Fashion-MNIST (50%),
- * 50 and 256 outputs, one thread and two, they break even at 43 to 49%; 50 outputs with AVX-512 at 61 and 71%. */
+ * are zero in a whole group of images, the dense one has larger tiles. By epochs of MNIST (19%) and Fashion-MNIST
+ * (50%), 50 and 256 outputs, one thread and two, they break even at 43 to 49%; 50 outputs with AVX-512 at 61 and 71%.
+ */
 #define SPARSE_BELOW 0.45
 #define MOST_THREADS ((size_t)256)
 

@@ -78,8 +78,8 @@ struct ink__layer_type {
     void (*fill)(struct ink__work *work, const struct ink__plan *plan);
     /* Packs the weights anew after they changed: rows `range` of the weight matrix, and the vectors if `whole`. */
     void (*pack)(const struct ink__work *work, const struct ink__plan *plan, struct ink__range range, bool whole);
-    /* What a thread makes of the weights for itself, before it goes back in a step. Shared, it would travel twice: to who
-     * writes it, and to who reads it, while the weights it is made of are in every thread's cache, for going forward. */
+    /* What a thread makes of the weights for itself, before it goes back in a step. Shared, it would travel twice, to
+     * who writes it and to who reads it; the weights it is made of are read by every thread anyway, going forward. */
     void (*turn)(const struct ink__work *work, size_t thread);
     ink__run_fn *forward, *backward;
     /* Forms the gradient of rows `range` of the weight matrix, and of the vectors if `whole`. */
@@ -171,8 +171,7 @@ void ink__plan_infer(struct ink__plan *plan, struct ink__pool *pool, const struc
                      float *probabilities);
 
 /* The same step by step, of at most INK__CHUNK samples, for who wants to see the values on the way of a plan made with
- * density 1: the input, and then
- * layer i. They are at ink__at(&plan->value[i + 1], 0, 0) until layer i is run again. */
+ * density 1: the input, and then layer i. They are at ink__at(&plan->value[i + 1], 0, 0) until layer i is run again. */
 void ink__plan_load_input(struct ink__plan *plan, const struct ink__batch *batch);
 void ink__plan_forward(struct ink__plan *plan, size_t i, const struct ink__batch *batch);
 

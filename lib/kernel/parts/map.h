@@ -1,25 +1,30 @@
 /* Element by element: activations, softmax, sums. Plain loops for the compiler to vectorise. A part of template.h. */
-/* y = (intensity - mean) * scale, channel by channel; `intensity` may use i. Of one channel the loop is a vector's. */
-#define NORMALISE(intensity)                                                                                           \
-    if (channels == 1) {                                                                                               \
-        const float m = mean[0], s = scale[0];                                                                         \
-        for (size_t i = 0; i < count; i++)                                                                             \
-            y[i] = ((intensity)-m) * s;                                                                                \
-        return;                                                                                                        \
-    }                                                                                                                  \
-    for (size_t i = 0; i < count;)                                                                                     \
-        for (size_t c = 0; c < channels; c++, i++)                                                                     \
-    y[i] = ((intensity)-mean[c]) * scale[c]
+INK__INLINE void normalise(float *y, size_t count, size_t channels, const float *mean, const float *scale)
+{
+    if (channels == 1) {
+        const float m = mean[0], s = scale[0];
+        for (size_t i = 0; i < count; i++)
+            y[i] = (y[i] - m) * s;
+        return;
+    }
+    for (size_t i = 0; i < count; i += channels)
+        for (size_t c = 0; c < channels; c++)
+            y[i + c] = (y[i + c] - mean[c]) * scale[c];
+}
 
 static void from_bytes(const uint8_t *bytes, size_t count, size_t channels, const float *mean, const float *scale,
                        float *y)
 {
-    NORMALISE(ink__intensity(bytes[i]));
+    for (size_t i = 0; i < count; i++)
+        y[i] = ink__intensity(bytes[i]);
+    normalise(y, count, channels, mean, scale);
 }
 
 static void from_floats(const float *x, size_t count, size_t channels, const float *mean, const float *scale, float *y)
 {
-    NORMALISE(x[i]);
+    if (count > 0)
+        memcpy(y, x, count * sizeof *y);
+    normalise(y, count, channels, mean, scale);
 }
 
 /* One loop an activation. `value` may use x[i]. */
