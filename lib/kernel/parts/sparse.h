@@ -125,7 +125,8 @@ static void sparse_forward(const struct ink__sparse *x, size_t first, size_t n, 
 }
 
 /* Elements begin .. end of `rows` rows of a group, all of it or one, into `vecs` vectors of columns of dw (inputs, ld),
- * whose rows have `room` from there on. The rows of dy are padded with zeros, so that dw's padding is written with the
+ * whose rows have `room` from there on: whole vectors if there are several, else perhaps less than one, and what is
+ * behind it may be another thread's. The rows of dy are padded with zeros, so that dw's padding is written with the
  * rest, in whole vectors, and stays zero. */
 INK__INLINE void sparse_scatter(const size_t vecs, const size_t rows, const struct ink__sparse *x, size_t first,
                                 size_t begin, size_t end, const float *dy, size_t pitch, size_t width, float *dw,
@@ -146,7 +147,7 @@ INK__INLINE void sparse_scatter(const size_t vecs, const size_t rows, const stru
         vec sum[SPARSE_VECS];
         UNROLL
         for (size_t v = 0; v < vecs; v++)
-            sum[v] = v_load(to + v * LANES);
+            sum[v] = vecs > 1 ? v_load(to + v * LANES) : load_row(to, room);
         UNROLL
         for (size_t r = 0; r < rows; r++) {
             const vec element = v_set1(value[r * stride + e]);
@@ -156,7 +157,7 @@ INK__INLINE void sparse_scatter(const size_t vecs, const size_t rows, const stru
         }
         UNROLL
         for (size_t v = 0; v < vecs; v++) {
-            if (vecs > 1) /* rows are whole vectors then */
+            if (vecs > 1)
                 v_store(to + v * LANES, sum[v]);
             else
                 store_row(to, sum[v], room);
