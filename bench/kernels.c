@@ -111,11 +111,7 @@ static struct ink__plan *make_plan(const struct ink_net *net, const char *set)
         if (i > 0)
             fill(&plan->slope[i]);
     }
-    for (size_t i = 0; i < plan->layer_count; i++) {
-        const struct ink__layer_type *type = ink__layer_types[plan->layers[i].kind];
-        if (type->turn != NULL)
-            type->turn(&plan->work[i], 0);
-    }
+    ink__plan_turn(plan, 0);
     return plan;
 }
 

@@ -4,7 +4,7 @@
  *   SET             its name, which becomes ink__kernels_SET
  *   LANES           floats in a vector
  *   ROWS_1, ROWS_2  the most rows of a tile of the matrix product one and two vectors wide: what its registers hold
- *   SPARSE_VECS     vectors of columns that the sparse products take together: with the rows of a group, likewise
+ *   SPARSE_VECS     vectors of columns of the sparse products, for all rows of a group: likewise
  *   vec             the vector type
  *   v_load, v_store, v_set1          unaligned
  *   v_load_part, v_store_part        the first `count` lanes; the others are 0, or left alone

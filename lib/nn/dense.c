@@ -30,8 +30,8 @@ static void dense_take(struct ink__work *work, struct ink__plan *plan)
     work->row_weight = ink__table(plan, in);
     if (work->need_dx) {
         work->ld_t = ink__ld(in);
-        size_t floats;
-        if (!ink__multiply(&floats, plan->threads, out * work->ld_t))
+        size_t floats = out * work->ld_t;
+        if (!ink__multiply(&floats, floats, plan->threads))
             plan->arena.overflow = true;
         work->transposed = ink__arena_take(&plan->arena, floats, sizeof *work->transposed);
     }

@@ -109,7 +109,7 @@ struct ink__batch {
 
 /* The step for which a thread has turned the weights: a line of its own. */
 struct ink__turned {
-    _Alignas(64) size_t step;
+    _Alignas(INK__ALIGNMENT) size_t step;
 };
 
 /* One thread's place in a run. */
@@ -134,7 +134,7 @@ struct ink__plan {
     size_t *segment;        /* (segments + 1) first layers: the second and later begin with a norm, see plan.c */
     size_t segments;
     size_t count; /* samples of the batch being run */
-    size_t step;  /* counts */
+    size_t step;  /* how many were begun */
     struct ink__arena arena;
     float *weights;              /* the net's own in training, a folded copy otherwise */
     float *gradient;             /* in the layout of the weights */
@@ -146,12 +146,14 @@ struct ink__plan {
     bool sparse_input; /* the first layer is dense and its images are mostly zero */
     size_t bands;      /* of inputs, into which a sparse first layer is split for several threads; else 1 */
     struct ink__sparse sparse[INK__GROUPS]; /* (bands) the images' lists */
-    atomic_uint *bands_done;                /* (chunks of the batch) the last band that is in their sums, from 1 on */
-    struct ink__turned *turned;             /* (threads) */
-    float *log_sum;                         /* (threads, INK__CHUNK) */
-    float *target;                          /* (threads, classes padded) */
-    float input_scale[4];                   /* 1 / deviation by channel */
-    double group_loss[INK__GROUPS];         /* sums over the samples of each group */
+    /* (chunks of the batch) the last band that is in their sums, counted from 1. What a step leaves, `bands`, is what
+     * no band of the next one waits for, so it need not be cleared. */
+    atomic_uint *bands_done;
+    struct ink__turned *turned;     /* (threads) */
+    float *log_sum;                 /* (threads, INK__CHUNK) */
+    float *target;                  /* (threads, classes padded) */
+    float input_scale[4];           /* 1 / deviation by channel */
+    double group_loss[INK__GROUPS]; /* sums over the samples of each group */
     size_t group_correct[INK__GROUPS];
 };
 
@@ -174,6 +176,9 @@ void ink__plan_infer(struct ink__plan *plan, struct ink__pool *pool, const struc
  * density 1: the input, and then layer i. They are at ink__at(&plan->value[i + 1], 0, 0) until layer i is run again. */
 void ink__plan_load_input(struct ink__plan *plan, const struct ink__batch *batch);
 void ink__plan_forward(struct ink__plan *plan, size_t i, const struct ink__batch *batch);
+
+/* Turns the weights for a thread, which ink__plan_step does by itself: for who runs `backward` without it. */
+void ink__plan_turn(const struct ink__plan *plan, size_t thread);
 
 /* Forward and backward of one batch. The gradients of the parameters are then formed by the layers' `gradient`. */
 void ink__plan_step(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch);

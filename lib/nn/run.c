@@ -83,15 +83,20 @@ static const struct ink__layer_type *type_of(const struct ink__plan *plan, size_
     return ink__layer_types[plan->layers[i].kind];
 }
 
+void ink__plan_turn(const struct ink__plan *plan, size_t thread)
+{
+    for (size_t i = 0; i < plan->layer_count; i++)
+        if (type_of(plan, i)->turn != NULL)
+            type_of(plan, i)->turn(&plan->work[i], thread);
+}
+
 /* Once a step for every thread that takes part, the first time that it has nothing better to do. */
 static void turn_weights(const struct ink__plan *plan, size_t thread)
 {
     if (plan->turned[thread].step == plan->step)
         return;
     plan->turned[thread].step = plan->step;
-    for (size_t i = 0; i < plan->layer_count; i++)
-        if (type_of(plan, i)->turn != NULL)
-            type_of(plan, i)->turn(&plan->work[i], thread);
+    ink__plan_turn(plan, thread);
 }
 
 /* The worker's band of a sparse first layer for n samples: the chains go on from the sums that the band before it left.
@@ -237,13 +242,19 @@ static void run_band(void *context, size_t item, size_t thread)
         turn_weights(pass->plan, thread);
 }
 
+/* The sparse first layer of the whole batch, where there is one. */
+static void run_bands(struct ink__pool *pool, struct pass *pass)
+{
+    if (pass->plan->sparse_input)
+        ink__pool_do(pool, pass->plan->bands * ink__chunks(pass->batch->count), run_band, pass);
+}
+
 void ink__plan_step(struct ink__plan *plan, struct ink__pool *pool, const struct ink__batch *batch)
 {
     struct pass pass = { .plan = plan, .batch = batch, .run = forward_segment };
     plan->count = batch->count;
     plan->step++;
-    if (plan->sparse_input)
-        ink__pool_do(pool, plan->bands * ink__chunks(batch->count), run_band, &pass);
+    run_bands(pool, &pass);
     for (size_t s = 0; s < plan->segments; s++) {
         const size_t norm = plan->segment[s];
         if (s > 0)
@@ -341,8 +352,7 @@ size_t ink__plan_diagnose(struct ink__plan *plan, const struct ink__batch *batch
     const struct ink__worker worker = { .plan = plan, .kernels = plan->kernels, .batch = batch };
     struct pass pass = { .plan = plan, .batch = batch };
     size_t guilty = plan->layer_count;
-    if (plan->sparse_input)
-        ink__pool_do(NULL, plan->bands * ink__chunks(batch->count), run_band, &pass);
+    run_bands(NULL, &pass);
     for (size_t first = 0; first < batch->count; first += INK__CHUNK) {
         const size_t n = batch->count - first < INK__CHUNK ? batch->count - first : INK__CHUNK;
         if (plan->segments == 1) {

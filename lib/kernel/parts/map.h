@@ -1,4 +1,5 @@
 /* Element by element: activations, softmax, sums. Plain loops for the compiler to vectorise. A part of template.h. */
+/* In place, y (pixels, channels) of `count` elements; of one channel the loop is one for vectors. */
 INK__INLINE void normalise(float *y, size_t count, size_t channels, const float *mean, const float *scale)
 {
     if (channels == 1) {

@@ -1,5 +1,6 @@
 /* The sparse first layer: packing bytes, the product, the gradient of the weights. A part of template.h. */
 #define TOGETHER INK__SPARSE_ROWS
+_Static_assert(TOGETHER == sizeof(uint32_t), "the bytes of a group in one column are a word");
 
 /* The bytes of a group's rows in one column, row 0's lowest. */
 INK__INLINE uint32_t word_of(const uint8_t *const bytes[TOGETHER], size_t column)
